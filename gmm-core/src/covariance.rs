@@ -1,0 +1,326 @@
+//! A positive definite covariance with its factor: the verbs that densities and draws are written on.
+
+use nalgebra::DMatrix;
+use thiserror::Error;
+
+use crate::{NotAMatrix, Shape, Symmetric, triangle};
+
+/// A covariance matrix S in one of the three shapes, with its whitening factor T.
+///
+/// ```text
+/// T S T' = I,   T = inverse Cholesky factor (Full) | 1 / standard deviations (Diagonal) | 1 / sd (Isotropic)
+/// ```
+///
+/// ```
+/// use gmm_core::Covariance;
+/// let covariance = Covariance::full(&[[4.0, 2.0], [2.0, 3.0]])?;
+/// assert!((covariance.ln_det() - 8.0f64.ln()).abs() < 1e-15);
+/// let mut y = [0.0; 2];
+/// covariance.whiten(&[2.0, 1.0], &mut y);
+/// assert_eq!(y, [1.0, 0.0]);
+/// # Ok::<(), gmm_core::NotPositiveDefinite>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Covariance {
+    matrix: Symmetric,
+    /// Packed as the matrix is: lower triangle, diagonal, or one number.
+    whitener: Vec<f64>,
+    ln_det: f64,
+}
+
+/// Why a matrix is not a covariance.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum NotPositiveDefinite {
+    /// A pivot of the Cholesky factorisation is not positive.
+    #[error("the matrix is not positive definite: pivot {pivot} of its Cholesky factorisation is {value:e}")]
+    Pivot {
+        /// The index of the pivot, from 0.
+        pivot: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// It is not a symmetric matrix at all.
+    #[error(transparent)]
+    NotAMatrix(#[from] NotAMatrix),
+}
+
+impl Covariance {
+    /// A covariance from a symmetric matrix, of the matrix's shape.
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite`] with the failing pivot.
+    pub fn new(matrix: Symmetric) -> Result<Self, NotPositiveDefinite> {
+        let whitener = vec![0.0; matrix.entries().len()];
+        let mut covariance = Self { matrix, whitener, ln_det: 0.0 };
+        covariance.factorise()?;
+        Ok(covariance)
+    }
+
+    /// A full covariance from its rows.
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite`] if the rows are no symmetric positive definite matrix.
+    pub fn full<R: AsRef<[f64]>>(rows: &[R]) -> Result<Self, NotPositiveDefinite> {
+        Self::new(Symmetric::full(rows)?)
+    }
+
+    /// A diagonal covariance from its variances.
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite`] unless all variances are positive and finite.
+    pub fn diagonal(variances: Vec<f64>) -> Result<Self, NotPositiveDefinite> {
+        Self::new(Symmetric::diagonal(variances)?)
+    }
+
+    /// The covariance v I in d dimensions.
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite`] unless d and v are positive and v is finite.
+    pub fn isotropic(d: usize, v: f64) -> Result<Self, NotPositiveDefinite> {
+        Self::new(Symmetric::isotropic(d, v)?)
+    }
+
+    /// The unit covariance of a shape, a place to write others into.
+    pub(crate) fn unit(shape: Shape, d: usize) -> Self {
+        let mut matrix = Symmetric::zeros(shape, d);
+        set_unit(shape, matrix.entries_mut(), d);
+        let whitener = matrix.entries().to_vec();
+        Self { matrix, whitener, ln_det: 0.0 }
+    }
+
+    /// Sets the covariance to `scale / divisor`, without allocating.
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite`]; the covariance must not be used then.
+    pub(crate) fn set_to_quotient(&mut self, scale: &Symmetric, divisor: f64) -> Result<(), NotPositiveDefinite> {
+        debug_assert_eq!(self.shape(), scale.shape());
+        for (entry, s) in self.matrix.entries_mut().iter_mut().zip(scale.entries()) {
+            *entry = s / divisor;
+        }
+        self.factorise()
+    }
+
+    /// Sets the whitening factor T by `fill` and the matrix from it, `S = inverse(T) inverse(T)'`. `scratch`
+    /// has as many entries as the factor.
+    pub(crate) fn set_whitener(&mut self, scratch: &mut [f64], fill: impl FnOnce(&mut [f64])) {
+        fill(&mut self.whitener);
+        let d = self.d();
+        match self.shape() {
+            Shape::Full => {
+                triangle::set_identity(scratch, d);
+                triangle::divide_right(scratch, &self.whitener, d);
+                triangle::outer(scratch, self.matrix.entries_mut(), d);
+            }
+            Shape::Diagonal | Shape::Isotropic => {
+                for (entry, t) in self.matrix.entries_mut().iter_mut().zip(&self.whitener) {
+                    *entry = (1.0 / t) * (1.0 / t);
+                }
+            }
+        }
+        self.set_ln_det();
+    }
+
+    fn factorise(&mut self) -> Result<(), NotPositiveDefinite> {
+        let d = self.d();
+        match self.shape() {
+            Shape::Full => {
+                let mut stack = [0.0; 64];
+                let mut heap = Vec::new();
+                let l = scratch(&mut stack, &mut heap, self.whitener.len());
+                l.copy_from_slice(self.matrix.entries());
+                triangle::cholesky(l, d).map_err(|(pivot, value)| NotPositiveDefinite::Pivot { pivot, value })?;
+                triangle::set_identity(&mut self.whitener, d);
+                triangle::divide_right(&mut self.whitener, l, d);
+            }
+            Shape::Diagonal | Shape::Isotropic => {
+                for (pivot, (t, &value)) in self.whitener.iter_mut().zip(self.matrix.entries()).enumerate() {
+                    if !(value > 0.0 && value.is_finite()) {
+                        return Err(NotPositiveDefinite::Pivot { pivot, value });
+                    }
+                    *t = 1.0 / value.sqrt();
+                }
+            }
+        }
+        self.set_ln_det();
+        match self.ln_det.is_finite() {
+            true => Ok(()),
+            false => Err(NotPositiveDefinite::Pivot { pivot: 0, value: self.matrix.get(0, 0) }),
+        }
+    }
+
+    fn set_ln_det(&mut self) {
+        let d = self.d();
+        let ln_t: f64 = match self.shape() {
+            Shape::Full => (0..d).map(|i| self.whitener[triangle::row(i) + i].ln()).sum(),
+            Shape::Diagonal => self.whitener.iter().map(|t| t.ln()).sum(),
+            Shape::Isotropic => d as f64 * self.whitener[0].ln(),
+        };
+        self.ln_det = -2.0 * ln_t;
+    }
+
+    /// The shape.
+    pub fn shape(&self) -> Shape {
+        self.matrix.shape()
+    }
+
+    /// The dimension d.
+    pub fn d(&self) -> usize {
+        self.matrix.d()
+    }
+
+    /// The matrix in its shape.
+    pub fn as_symmetric(&self) -> &Symmetric {
+        &self.matrix
+    }
+
+    /// The matrix in full, d x d.
+    pub fn to_matrix(&self) -> DMatrix<f64> {
+        self.matrix.to_matrix()
+    }
+
+    /// The whitening factor T, packed as the matrix's entries are.
+    pub fn whitener(&self) -> &[f64] {
+        &self.whitener
+    }
+
+    /// The logarithm of the determinant.
+    pub fn ln_det(&self) -> f64 {
+        self.ln_det
+    }
+
+    /// `y = T x`: standardised coordinates of a difference x (d).
+    pub fn whiten(&self, x: &[f64], y: &mut [f64]) {
+        match self.shape() {
+            Shape::Full => triangle::multiply(&self.whitener, x, y),
+            Shape::Diagonal => {
+                for ((y, x), t) in y.iter_mut().zip(x).zip(&self.whitener) {
+                    *y = t * x;
+                }
+            }
+            Shape::Isotropic => {
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = self.whitener[0] * x;
+                }
+            }
+        }
+    }
+
+    /// `x <- inverse(T) x`, in place: gives standard normal coordinates (d) this covariance.
+    pub fn unwhiten(&self, x: &mut [f64]) {
+        match self.shape() {
+            Shape::Full => triangle::solve(&self.whitener, x),
+            Shape::Diagonal => x.iter_mut().zip(&self.whitener).for_each(|(x, t)| *x /= t),
+            Shape::Isotropic => x.iter_mut().for_each(|x| *x /= self.whitener[0]),
+        }
+    }
+
+    /// `|T (x - centre)|^2`, the squared Mahalanobis distance.
+    pub fn squared_distance(&self, x: &[f64], centre: &[f64]) -> f64 {
+        let difference: Vec<f64> = x.iter().zip(centre).map(|(x, c)| x - c).collect();
+        let mut y = vec![0.0; difference.len()];
+        self.whiten(&difference, &mut y);
+        y.iter().map(|y| y * y).sum()
+    }
+
+    /// `trace(inverse(S) M)` for a sum of squares M of the same shape (for `Isotropic` M is a trace).
+    pub fn trace_of_solve(&self, m: &Symmetric) -> f64 {
+        debug_assert_eq!((self.shape(), self.d()), (m.shape(), m.d()));
+        match self.shape() {
+            Shape::Full => {
+                let t = |i: usize, j: usize| self.whitener[triangle::row(i) + j];
+                let d = self.d();
+                let quadratic = |i: usize| -> f64 {
+                    (0..=i).map(|a| t(i, a) * (0..=i).map(|b| m.get(a, b) * t(i, b)).sum::<f64>()).sum()
+                };
+                (0..d).map(quadratic).sum()
+            }
+            Shape::Diagonal | Shape::Isotropic => self.whitener.iter().zip(m.entries()).map(|(t, m)| t * t * m).sum(),
+        }
+    }
+
+    /// The smallest eigenvalue after dividing row and column j by `scales[j]`: on data with unit standard
+    /// deviations when `scales` are theirs. Entries of `scales` that are 0 count as 1.
+    pub fn smallest_scaled_eigenvalue(&self, scales: &[f64]) -> f64 {
+        let scale = |j: usize| if scales[j] > 0.0 { scales[j] } else { 1.0 };
+        let d = self.d();
+        match self.shape() {
+            Shape::Full => {
+                let scaled = DMatrix::from_fn(d, d, |i, j| self.matrix.get(i, j) / scale(i) / scale(j));
+                scaled.symmetric_eigenvalues().min()
+            }
+            Shape::Diagonal | Shape::Isotropic => {
+                (0..d).map(|j| self.matrix.get(j, j) / scale(j) / scale(j)).fold(f64::INFINITY, f64::min)
+            }
+        }
+    }
+}
+
+/// Fills the packed entries of a shape with those of the identity.
+pub(crate) fn set_unit(shape: Shape, entries: &mut [f64], d: usize) {
+    match shape {
+        Shape::Full => triangle::set_identity(entries, d),
+        Shape::Diagonal | Shape::Isotropic => entries.fill(1.0),
+    }
+}
+
+/// Working memory of a given length: on the stack when it fits, so that small problems do not allocate.
+pub(crate) fn scratch<'a>(stack: &'a mut [f64], heap: &'a mut Vec<f64>, length: usize) -> &'a mut [f64] {
+    if length <= stack.len() {
+        &mut stack[..length]
+    } else {
+        heap.resize(length, 0.0);
+        heap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_that_are_no_covariances_are_refused_with_the_pivot() {
+        let error = Covariance::full(&[[1.0, 2.0], [2.0, 1.0]]).unwrap_err();
+        assert_eq!(error, NotPositiveDefinite::Pivot { pivot: 1, value: -3.0 });
+        assert!(Covariance::diagonal(vec![1.0, 0.0]).is_err());
+        assert!(Covariance::isotropic(2, -1.0).is_err());
+        assert!(Covariance::isotropic(2, f64::NAN).is_err());
+    }
+
+    #[test]
+    fn the_determinant_of_a_tiny_covariance_in_many_dimensions_does_not_underflow() {
+        let covariance = Covariance::isotropic(100, 1e-10).unwrap();
+        assert!((covariance.ln_det() - 100.0 * 1e-10f64.ln()).abs() < 1e-9);
+        let full = Covariance::new(covariance.as_symmetric().to_full()).unwrap();
+        assert!((full.ln_det() - covariance.ln_det()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn unwhitening_undoes_whitening_in_every_shape() {
+        let full = Covariance::full(&[[2.0, 0.3], [0.3, 1.0]]).unwrap();
+        for shape in Shape::ALL {
+            let covariance = Covariance::new(full.as_symmetric().project(shape)).unwrap();
+            let x = [0.7, -1.1];
+            let mut y = [0.0; 2];
+            covariance.whiten(&x, &mut y);
+            covariance.unwhiten(&mut y);
+            for j in 0..2 {
+                assert!((x[j] - y[j]).abs() < 1e-15);
+            }
+        }
+    }
+
+    #[test]
+    fn a_covariance_set_by_its_factor_equals_the_one_set_by_its_matrix() {
+        let full = Covariance::full(&[[2.0, 0.3, 0.1], [0.3, 1.0, -0.2], [0.1, -0.2, 0.5]]).unwrap();
+        for shape in Shape::ALL {
+            let expected = Covariance::new(full.as_symmetric().project(shape)).unwrap();
+            let mut actual = Covariance::unit(shape, 3);
+            let mut scratch = vec![0.0; shape.n_entries(3)];
+            actual.set_whitener(&mut scratch, |t| t.copy_from_slice(expected.whitener()));
+            for (a, e) in actual.as_symmetric().entries().iter().zip(expected.as_symmetric().entries()) {
+                assert!((a - e).abs() < 1e-15, "{shape:?}: {a} and {e}");
+            }
+            assert_eq!(actual.ln_det(), expected.ln_det());
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The observed rows: n points in R^d, checked once so that nothing later has to.
+
+use thiserror::Error;
+
+/// Rows of finite numbers, stored row after row.
+///
+/// ```
+/// use gmm_core::Data;
+/// let data = Data::from_rows(&[vec![1.0, 2.0], vec![3.0, 5.0]])?;
+/// assert_eq!((data.n(), data.d()), (2, 2));
+/// assert_eq!(data.row(1), &[3.0, 5.0]);
+/// assert_eq!(data.means(), vec![2.0, 3.5]);
+/// # Ok::<(), gmm_core::DataError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Data {
+    values: Vec<f64>,
+    n: usize,
+    d: usize,
+}
+
+/// Why numbers are not [`Data`]. Rows and columns count from 0.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum DataError {
+    /// There is no row, or rows have no column.
+    #[error("there are no data: {n} rows of {d} columns")]
+    Empty {
+        /// Number of rows.
+        n: usize,
+        /// Number of columns.
+        d: usize,
+    },
+    /// The rows do not all have the same number of columns.
+    #[error("row {row} has {found} columns where {expected} were expected")]
+    Ragged {
+        /// The offending row.
+        row: usize,
+        /// Its number of columns.
+        found: usize,
+        /// The number of columns of the first row.
+        expected: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error("row {row}, column {column}: {value} is not a finite number")]
+    NotFinite {
+        /// The row of the value.
+        row: usize,
+        /// The column of the value.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A value is so large that its square leaves the range of a double.
+    #[error("row {row}, column {column}: {value:e} is beyond {limit:e}; rescale the column", limit = Data::LARGEST)]
+    TooLarge {
+        /// The row of the value.
+        row: usize,
+        /// The column of the value.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
+}
+
+impl Data {
+    /// The largest magnitude of a value: squares of differences, summed over rows, stay finite.
+    pub const LARGEST: f64 = 1e100;
+
+    /// Data from `n * d` values, row after row.
+    ///
+    /// # Errors
+    /// [`DataError`] if there is no row or column, the last row is not whole, or a value is not finite
+    /// or beyond [`Data::LARGEST`].
+    pub fn new(values: Vec<f64>, d: usize) -> Result<Self, DataError> {
+        let n = values.len().checked_div(d).unwrap_or(0);
+        if n == 0 {
+            return Err(DataError::Empty { n, d });
+        }
+        if n * d != values.len() {
+            return Err(DataError::Ragged { row: n, found: values.len() - n * d, expected: d });
+        }
+        for (i, &value) in values.iter().enumerate() {
+            let (row, column) = (i / d, i % d);
+            if !value.is_finite() {
+                return Err(DataError::NotFinite { row, column, value });
+            }
+            if value.abs() > Self::LARGEST {
+                return Err(DataError::TooLarge { row, column, value });
+            }
+        }
+        Ok(Self { values, n, d })
+    }
+
+    /// Data from rows of equal length.
+    ///
+    /// # Errors
+    /// [`DataError`], as [`Data::new`], and if the rows differ in length.
+    pub fn from_rows<R: AsRef<[f64]>>(rows: &[R]) -> Result<Self, DataError> {
+        let d = rows.first().map_or(0, |row| row.as_ref().len());
+        for (row, found) in rows.iter().map(|row| row.as_ref().len()).enumerate() {
+            if found != d {
+                return Err(DataError::Ragged { row, found, expected: d });
+            }
+        }
+        Self::new(rows.iter().flat_map(|row| row.as_ref()).copied().collect(), d)
+    }
+
+    /// Number of rows.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Number of columns.
+    pub fn d(&self) -> usize {
+        self.d
+    }
+
+    /// Row `i`, of length d.
+    pub fn row(&self, i: usize) -> &[f64] {
+        &self.values[i * self.d..(i + 1) * self.d]
+    }
+
+    /// All rows in order.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.values.chunks_exact(self.d)
+    }
+
+    /// All `n * d` values, row after row.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Column means (d), computed about the first row so that a common offset costs no digits.
+    pub fn means(&self) -> Vec<f64> {
+        let origin = self.row(0);
+        let mut means = vec![0.0; self.d];
+        for row in self.rows() {
+            for j in 0..self.d {
+                means[j] += row[j] - origin[j];
+            }
+        }
+        means.iter().zip(origin).map(|(sum, o)| o + sum / self.n as f64).collect()
+    }
+
+    /// Column standard deviations (d), with divisor n; 0 for a constant column.
+    pub fn standard_deviations(&self) -> Vec<f64> {
+        let means = self.means();
+        let mut sums = vec![0.0; self.d];
+        for row in self.rows() {
+            for j in 0..self.d {
+                sums[j] += (row[j] - means[j]).powi(2);
+            }
+        }
+        (0..self.d)
+            .map(|j| {
+                let first = self.values[j];
+                let constant = self.rows().all(|row| row[j] == first);
+                if constant { 0.0 } else { (sums[j] / self.n as f64).sqrt() }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_table_of_finite_numbers_is_refused_with_its_place() {
+        let no_rows: [Vec<f64>; 0] = [];
+        assert_eq!(Data::from_rows(&no_rows), Err(DataError::Empty { n: 0, d: 0 }));
+        assert_eq!(
+            Data::from_rows(&[vec![1.0, 2.0], vec![3.0]]),
+            Err(DataError::Ragged { row: 1, found: 1, expected: 2 })
+        );
+        assert!(matches!(
+            Data::from_rows(&[vec![1.0, 2.0], vec![3.0, f64::NAN]]),
+            Err(DataError::NotFinite { row: 1, column: 1, .. })
+        ));
+        assert!(matches!(Data::new(vec![1e150], 1), Err(DataError::TooLarge { row: 0, column: 0, .. })));
+        assert!(matches!(Data::new(vec![1.0, 2.0, 3.0], 2), Err(DataError::Ragged { row: 1, .. })));
+    }
+
+    #[test]
+    fn a_constant_column_has_standard_deviation_zero_at_any_offset() {
+        let data = Data::from_rows(&[[0.1 + 1e9, 1.0], [0.1 + 1e9, 2.0], [0.1 + 1e9, 4.0]]).unwrap();
+        assert_eq!(data.standard_deviations()[0], 0.0);
+        assert!((data.standard_deviations()[1] - (14.0f64 / 9.0).sqrt()).abs() < 1e-15);
+    }
+}

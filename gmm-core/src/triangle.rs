@@ -1,0 +1,103 @@
+//! Lower triangular matrices packed by rows: entry (i, j), j <= i, at i (i + 1) / 2 + j.
+
+/// The position of row `i` in packed storage.
+pub(crate) fn row(i: usize) -> usize {
+    i * (i + 1) / 2
+}
+
+/// Replaces a packed symmetric matrix by its lower Cholesky factor.
+///
+/// # Errors
+/// The index and the value of the first pivot that is not positive and finite.
+pub(crate) fn cholesky(a: &mut [f64], d: usize) -> Result<(), (usize, f64)> {
+    for i in 0..d {
+        for j in 0..=i {
+            let dot: f64 = (0..j).map(|k| a[row(i) + k] * a[row(j) + k]).sum();
+            let rest = a[row(i) + j] - dot;
+            if j < i {
+                a[row(i) + j] = rest / a[row(j) + j];
+            } else if rest > 0.0 && rest.is_finite() {
+                a[row(i) + i] = rest.sqrt();
+            } else {
+                return Err((i, rest));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Replaces lower triangular `b` by `b inverse(l)`: the solution T of `T l = b`, again lower triangular.
+pub(crate) fn divide_right(b: &mut [f64], l: &[f64], d: usize) {
+    for i in 0..d {
+        for j in (0..=i).rev() {
+            let dot: f64 = (j + 1..=i).map(|k| b[row(i) + k] * l[row(k) + j]).sum();
+            b[row(i) + j] = (b[row(i) + j] - dot) / l[row(j) + j];
+        }
+    }
+}
+
+/// Fills `t` with the identity.
+pub(crate) fn set_identity(t: &mut [f64], d: usize) {
+    t.fill(0.0);
+    for i in 0..d {
+        t[row(i) + i] = 1.0;
+    }
+}
+
+/// `out = t x` for lower triangular `t`.
+pub(crate) fn multiply(t: &[f64], x: &[f64], out: &mut [f64]) {
+    for i in 0..x.len() {
+        out[i] = (0..=i).map(|j| t[row(i) + j] * x[j]).sum();
+    }
+}
+
+/// Solves `t y = x` in place of `x`, by forward substitution.
+pub(crate) fn solve(t: &[f64], x: &mut [f64]) {
+    for i in 0..x.len() {
+        let dot: f64 = (0..i).map(|j| t[row(i) + j] * x[j]).sum();
+        x[i] = (x[i] - dot) / t[row(i) + i];
+    }
+}
+
+/// Fills packed symmetric `a` with `l l'` for lower triangular `l`.
+pub(crate) fn outer(l: &[f64], a: &mut [f64], d: usize) {
+    for i in 0..d {
+        for j in 0..=i {
+            a[row(i) + j] = (0..=j).map(|k| l[row(i) + k] * l[row(j) + k]).sum();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_factor_multiplies_back_and_division_undoes_multiplication() {
+        let d = 3;
+        let a = vec![4.0, 2.0, 5.0, -1.0, 0.5, 3.0];
+        let mut l = a.clone();
+        cholesky(&mut l, d).unwrap();
+        let mut back = vec![0.0; 6];
+        outer(&l, &mut back, d);
+        for (x, y) in back.iter().zip(&a) {
+            assert!((x - y).abs() < 1e-15);
+        }
+        let mut t = vec![0.0; 6];
+        set_identity(&mut t, d);
+        divide_right(&mut t, &l, d);
+        let x = [1.0, -2.0, 0.5];
+        let (mut y, mut z) = ([0.0; 3], x);
+        multiply(&t, &x, &mut y);
+        solve(&l, &mut z);
+        for i in 0..d {
+            assert!((y[i] - z[i]).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn the_failing_pivot_is_named() {
+        let mut a = vec![1.0, 2.0, 4.0];
+        assert_eq!(cholesky(&mut a, 2), Err((1, 0.0)));
+    }
+}
