@@ -1,5 +1,7 @@
 //! Identities that hold for every shape and tying: Bayes' theorem, predictive densities, merges, modes.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{Case, cases, data, partition};

@@ -1,5 +1,7 @@
 //! The sweep against the dense formulas, on every instruction set of the machine, any shape and any block remainder.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{cases, data, matrix, start};

@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Point estimates of Gaussian mixtures by expectation-maximisation: maximum likelihood and MAP.
+//!
+//! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
+//! collapse. [`climb`] is one ascent from a given mixture. Both work on any of the nine covariance structures of
+//! [`gmm_core`], through the same sweep and the same posterior mode.
+//!
+//! ```
+//! use gmm_core::{Data, Model, Shape, Streams, Structure};
+//! use gmm_em::{Em, Objective, fit};
+//! let rows: Vec<[f64; 1]> = (0..40).map(|i| [f64::from(i % 20) / 10.0 + if i < 20 { 0.0 } else { 8.0 }]).collect();
+//! let data = Data::from_rows(&rows)?;
+//! let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data)?;
+//! let settings = Em { objective: Objective::Posterior, ..Em::default() };
+//! let estimate = fit(&model, &data, &settings, &Streams::new(1), &|_| {})?;
+//! assert!((estimate.mixture.weights()[0] - 0.5).abs() < 1e-6);
+//! assert_eq!(estimate.restarts.len(), 20);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod collapse;
+mod criteria;
+mod settings;
+
+mod climb;
+mod fit;
+mod saddle;
+
+pub use climb::{Climb, EmError, Outcome, climb};
+pub use collapse::{Collapse, CollapseReason, CollapseRule};
+pub use criteria::Criteria;
+pub use fit::{PointEstimate, Progress, Restart, fit};
+pub use settings::{Em, Objective, Seedings, Stop};

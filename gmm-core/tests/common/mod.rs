@@ -1,5 +1,5 @@
 //! The nine covariance structures with a proper prior, and small data to try them on.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use gmm_core::{
     ComponentPrior, Covariance, Data, InverseWishart, Mixture, Model, NormalInverseWishart, Prior, Seeding, Shape,

@@ -1,0 +1,261 @@
+//! One ascent of EM from a given mixture: sweep, posterior mode, repeat.
+
+use gmm_core::{Data, Mixture, Model, Rule, SeedingError, Shape, Structure, Workspace, sweep};
+use thiserror::Error;
+
+use crate::collapse::{Collapse, CollapseReason, can_collapse, find};
+use crate::{Em, Objective, Stop};
+
+/// Why EM cannot run, or cannot go on.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum EmError {
+    /// There are no starting points.
+    #[error(transparent)]
+    Seeding(#[from] SeedingError),
+    /// A setting is out of range.
+    #[error("{name} is {value}: it must be {expected}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A concentration below 1 has no interior mode.
+    #[error(
+        "concentration {component} is {value}: below 1 the posterior of the weights has its mode on the boundary; \
+         use at least 1, or sample the posterior"
+    )]
+    Concentration {
+        /// The component, from 0.
+        component: usize,
+        /// The concentration.
+        value: f64,
+    },
+    /// A column does not vary, so the likelihood has no maximum.
+    #[error(
+        "column {column} is constant, so the likelihood grows without bound: drop the column, \
+         or maximise the posterior with a prior"
+    )]
+    ConstantColumn {
+        /// The column, from 0.
+        column: usize,
+    },
+    /// The objective fell by more than rounding explains: a fault of the program or of extreme data.
+    #[error("iteration {iteration}: the objective fell from {from} to {to}")]
+    Decreased {
+        /// The iteration, from 1.
+        iteration: usize,
+        /// The objective before.
+        from: f64,
+        /// The objective after.
+        to: f64,
+    },
+    /// Every restart collapsed.
+    #[error(
+        "all {} restarts collapsed (the first: {}): the likelihood has no useful maximum here. Put a prior on the \
+         components and maximise the posterior, tie the covariances, or use fewer components",
+        collapses.len(),
+        collapses.first().map(ToString::to_string).unwrap_or_default()
+    )]
+    AllCollapsed {
+        /// The collapse of each restart, in order.
+        collapses: Vec<Collapse>,
+    },
+}
+
+/// How a climb ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// At a mixture that is kept.
+    Stopped(Stop),
+    /// At a component that collapsed.
+    Collapsed(Collapse),
+}
+
+/// One climb.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Climb {
+    /// The last mixture.
+    pub mixture: Mixture,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The objective at the start and after each iteration; the last entry is that of `mixture`.
+    pub trace: Vec<f64>,
+    /// The log-likelihood at `mixture`.
+    pub ln_likelihood: f64,
+    /// `sum_i ln max_k r_ik` at `mixture`.
+    pub ln_classification: f64,
+    /// The limit of the objective by Aitken's extrapolation of the last three values.
+    pub aitken_limit: f64,
+}
+
+impl Climb {
+    /// The objective at `mixture`.
+    pub fn objective(&self) -> f64 {
+        self.trace.last().copied().unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// M-steps taken.
+    pub fn iterations(&self) -> usize {
+        self.trace.len().saturating_sub(1)
+    }
+}
+
+/// Climbs from `start` (of the model's structure), calling `progress(iteration, objective)` at each iteration.
+///
+/// # Errors
+/// [`EmError::Decreased`] if the objective falls by more than `1e-12 (n d + |objective|)`; settings and data are
+/// checked by [`fit`](crate::fit).
+pub fn climb(
+    model: &Model,
+    data: &Data,
+    start: Mixture,
+    settings: &Em,
+    workspace: &mut Workspace,
+    mut progress: impl FnMut(usize, f64),
+) -> Result<Climb, EmError> {
+    let model = match settings.objective {
+        Objective::Likelihood => model.without_prior(),
+        Objective::Posterior => model.clone(),
+    };
+    let sds = data.standard_deviations();
+    let mut statistics = model.blank_statistics();
+    let mut posterior = model.posterior(&statistics);
+    let mut mixture = start;
+    let mut trace = Vec::new();
+    let mut spare = mixture.clone();
+    loop {
+        let totals = sweep(data, &mixture, Rule::Responsibilities, &mut statistics, workspace);
+        let ln_prior = match settings.objective {
+            Objective::Likelihood => 0.0,
+            Objective::Posterior => model.ln_prior(&mixture),
+        };
+        let objective = totals.ln_likelihood + ln_prior;
+        let iteration = trace.len();
+        let end = |mixture, outcome, trace: Vec<f64>| {
+            let aitken_limit = aitken_limit(&trace);
+            let (ln_likelihood, ln_classification) = (totals.ln_likelihood, totals.ln_classification);
+            Ok(Climb { mixture, outcome, trace, ln_likelihood, ln_classification, aitken_limit })
+        };
+        let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration, reason });
+        if !objective.is_finite() {
+            let outcome = collapsed(thinnest(&mixture, &sds), CollapseReason::NotFinite);
+            return end(mixture, outcome, trace);
+        }
+        if let Some(&before) = trace.last() {
+            let rounding = 1e-12 * ((data.n() * data.d()) as f64 + objective.abs());
+            if objective < before - rounding {
+                // On the way into a singularity rounding has no bound: that is a collapse, not a fault.
+                let Some((component, reason)) = find(&settings.collapse, &model, &mixture, statistics.weights(), &sds)
+                else {
+                    return Err(EmError::Decreased { iteration, from: before, to: objective });
+                };
+                let outcome = collapsed(component, reason);
+                return end(mixture, outcome, trace);
+            }
+        }
+        trace.push(objective);
+        progress(iteration, objective);
+        let converged = has_converged(&trace, settings.tolerance);
+        if converged || iteration == settings.max_iterations {
+            let stop = if converged { Stop::Converged } else { Stop::MaxIterations };
+            let outcome = match find(&settings.collapse, &model, &mixture, statistics.weights(), &sds) {
+                Some((component, reason)) => collapsed(component, reason),
+                None => Outcome::Stopped(stop),
+            };
+            return end(mixture, outcome, trace);
+        }
+        posterior.update(&statistics);
+        if let Err(degenerate) = posterior.mode(&mut spare) {
+            let outcome = collapsed(degenerate.component, CollapseReason::Singular);
+            return end(mixture, outcome, trace);
+        }
+        std::mem::swap(&mut mixture, &mut spare);
+    }
+}
+
+/// Checks what every climb takes for granted.
+pub(crate) fn check(model: &Model, data: &Data, settings: &Em) -> Result<(), EmError> {
+    let setting = |name, value, expected, valid: bool| match valid {
+        true => Ok(()),
+        false => Err(EmError::Setting { name, value, expected }),
+    };
+    let rule = &settings.collapse;
+    let positive = |x: f64| x >= 0.0 && x.is_finite();
+    setting("restarts", settings.restarts as f64, "at least 1", settings.restarts > 0)?;
+    setting("max_iterations", settings.max_iterations as f64, "at least 1", settings.max_iterations > 0)?;
+    setting("tolerance", settings.tolerance, "finite and not negative", positive(settings.tolerance))?;
+    setting("min_eigenvalue", rule.min_eigenvalue, "finite and not negative", positive(rule.min_eigenvalue))?;
+    let min_rows = rule.min_rows(data.d());
+    setting("min_rows", min_rows, "finite and not negative", positive(min_rows))?;
+    let concentration = model.prior().weights.concentration();
+    if let (Objective::Posterior, Some(component)) = (settings.objective, concentration.iter().position(|a| *a < 1.0)) {
+        return Err(EmError::Concentration { component, value: concentration[component] });
+    }
+    let unbounded = settings.objective == Objective::Likelihood || can_collapse(model);
+    let one_spread_for_all = model.shape() == Shape::Isotropic && data.d() > 1;
+    let known = matches!(model.structure(), Structure::Known(_));
+    if unbounded && !one_spread_for_all && !known {
+        if let Some(column) = data.standard_deviations().iter().position(|sd| *sd == 0.0) {
+            return Err(EmError::ConstantColumn { column });
+        }
+    }
+    Ok(())
+}
+
+/// The last gain and, extrapolated as a geometric series, all gains to come are within the tolerance. Gains that
+/// rounding swallows count as convergence.
+fn has_converged(trace: &[f64], tolerance: f64) -> bool {
+    let [.., before, last] = trace else { return false };
+    let (gain, bound) = (last - before, tolerance * (1.0 + last.abs()));
+    gain <= 0.0 || (gain <= bound && aitken_limit(trace) - last <= bound)
+}
+
+/// Aitken's limit of a linearly converging sequence, from its last three values; infinite where gains do not shrink.
+///
+/// ```text
+/// l_inf = l_t + (l_t - l_{t-1}) a / (1 - a),   a = (l_t - l_{t-1}) / (l_{t-1} - l_{t-2})
+/// ```
+fn aitken_limit(trace: &[f64]) -> f64 {
+    match trace {
+        [.., a, b, c] => {
+            let (earlier, gain) = (b - a, c - b);
+            match gain {
+                gain if gain <= 0.0 => *c,
+                gain if gain >= earlier => f64::INFINITY,
+                gain => c + gain * gain / (earlier - gain),
+            }
+        }
+        [.., last] if trace.len() == 1 => *last,
+        _ => f64::INFINITY,
+    }
+}
+
+/// The component whose covariance has the smallest eigenvalue on scaled data.
+fn thinnest(mixture: &Mixture, sds: &[f64]) -> usize {
+    let eigenvalues: Vec<f64> = mixture.covariances().iter().map(|c| c.smallest_scaled_eigenvalue(sds)).collect();
+    (0..eigenvalues.len()).min_by(|&a, &b| eigenvalues[a].total_cmp(&eigenvalues[b])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_aitken_limit_of_a_geometric_series_is_its_limit() {
+        let trace: Vec<f64> = (0..10).map(|t| 5.0 - 0.5f64.powi(t)).collect();
+        assert!((aitken_limit(&trace) - 5.0).abs() < 1e-12);
+        assert!(!has_converged(&trace, 1e-4));
+        assert!(has_converged(&trace, 1e-3));
+    }
+
+    #[test]
+    fn slow_progress_is_not_mistaken_for_convergence() {
+        // Gains of 1e-8 that shrink by 1e-5 each: a hundred thousand times more is to come.
+        let trace: Vec<f64> = (0..5).map(|t| -1e-3 * 0.99999f64.powi(t)).collect();
+        assert!(trace[4] - trace[3] < 1.1e-8);
+        assert!(!has_converged(&trace, 1e-7));
+    }
+}

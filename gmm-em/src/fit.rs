@@ -1,0 +1,145 @@
+//! Restarts: many climbs in parallel, the best one that did not collapse.
+
+use gmm_core::{Data, Mixture, Model, Seeding, Streams, Workspace, seed_mixture};
+use rayon::prelude::*;
+
+use crate::climb::{Climb, EmError, Outcome, check, climb};
+use crate::saddle::{equal_pair, split};
+use crate::{Criteria, Em, Stop};
+
+/// How often a restart that ends with two equal components is split and climbs again.
+const ESCAPES: usize = 3;
+
+/// The record of one restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restart {
+    /// How it was seeded.
+    pub seeding: Seeding,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// M-steps taken.
+    pub iterations: usize,
+    /// The objective that it reached.
+    pub objective: f64,
+}
+
+/// The best of the restarts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PointEstimate {
+    /// The estimate.
+    pub mixture: Mixture,
+    /// The objective there: ln L, or ln L + ln prior, with all constants.
+    pub objective: f64,
+    /// The log-likelihood there, with all constants.
+    pub ln_likelihood: f64,
+    /// AIC, BIC, ICL there.
+    pub criteria: Criteria,
+    /// The number of free parameters.
+    pub n_parameters: usize,
+    /// Why its climb ended.
+    pub stop: Stop,
+    /// The objective of its climb at the start and after each iteration.
+    pub trace: Vec<f64>,
+    /// The limit of that objective by Aitken's extrapolation.
+    pub aitken_limit: f64,
+    /// Which restart it is, from 0.
+    pub best: usize,
+    /// All restarts in order.
+    pub restarts: Vec<Restart>,
+}
+
+/// A sign of life from a restart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// The restart, from 0.
+    pub restart: usize,
+    /// Iterations so far.
+    pub iteration: usize,
+    /// The objective.
+    pub objective: f64,
+    /// Whether this restart has ended.
+    pub finished: bool,
+}
+
+/// Climbs `settings.restarts` times, restart r from its own seeds drawn from the stream `streams.rng(r)`, in the
+/// current rayon pool, and keeps the highest objective among the climbs that did not collapse. A climb that ends with
+/// two equal components, which may be a saddle, is split and repeated from there. The result does not depend on the
+/// number of threads.
+///
+/// # Errors
+/// [`EmError`]: settings out of range, data without a maximum, a decreasing objective, or all restarts collapsed.
+pub fn fit(
+    model: &Model,
+    data: &Data,
+    settings: &Em,
+    streams: &Streams,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<PointEstimate, EmError> {
+    check(model, data, settings)?;
+    let climbs: Vec<Climb> = (0..settings.restarts)
+        .into_par_iter()
+        .map_init(Workspace::new, |workspace, restart| {
+            let seeding = settings.seedings.of(restart);
+            let mut rng = streams.rng(restart as u64);
+            let start = seed_mixture(model, data, seeding, &mut rng)?;
+            let mut report = |iteration, objective| {
+                progress(Progress { restart, iteration, objective, finished: false });
+            };
+            let mut result = climb(model, data, start, settings, workspace, &mut report)?;
+            for _ in 0..ESCAPES {
+                if result.outcome != Outcome::Stopped(Stop::Converged) {
+                    break;
+                }
+                let pair = equal_pair(&result.mixture);
+                let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
+                let Some(apart) = apart else { break };
+                let other = climb(model, data, apart, settings, workspace, &mut report)?;
+                if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
+                    result = other;
+                }
+            }
+            let (iteration, objective) = (result.iterations(), result.objective());
+            progress(Progress { restart, iteration, objective, finished: true });
+            Ok(result)
+        })
+        .collect::<Result<_, EmError>>()?;
+
+    let restarts: Vec<Restart> = climbs
+        .iter()
+        .enumerate()
+        .map(|(restart, climb)| Restart {
+            seeding: settings.seedings.of(restart),
+            outcome: climb.outcome.clone(),
+            iterations: climb.iterations(),
+            objective: climb.objective(),
+        })
+        .collect();
+    let mut best: Option<(usize, Stop, Climb)> = None;
+    let mut collapses = Vec::new();
+    for (index, climb) in climbs.into_iter().enumerate() {
+        match &climb.outcome {
+            Outcome::Collapsed(collapse) => collapses.push(collapse.clone()),
+            Outcome::Stopped(stop) => {
+                if best.as_ref().is_none_or(|(_, _, other)| climb.objective() > other.objective()) {
+                    best = Some((index, *stop, climb));
+                }
+            }
+        }
+    }
+    let Some((best, stop, climb)) = best else {
+        return Err(EmError::AllCollapsed { collapses });
+    };
+    let n_parameters = model.n_parameters();
+    Ok(PointEstimate {
+        objective: climb.objective(),
+        ln_likelihood: climb.ln_likelihood,
+        criteria: Criteria::new(climb.ln_likelihood, climb.ln_classification, n_parameters, data.n()),
+        n_parameters,
+        stop,
+        aitken_limit: climb.aitken_limit,
+        mixture: climb.mixture,
+        trace: climb.trace,
+        best,
+        restarts,
+    })
+}

@@ -1,0 +1,80 @@
+//! The settings of EM, and how a climb can stop.
+
+use gmm_core::Seeding;
+
+use crate::CollapseRule;
+
+/// What is maximised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Objective {
+    /// ln L: maximum likelihood. The priors of the model are not used.
+    #[default]
+    Likelihood,
+    /// ln L + ln prior: the mode of the joint posterior density of (w, mu, S).
+    Posterior,
+}
+
+/// How the restarts are seeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Seedings {
+    /// All by k-means++.
+    KMeansPlusPlus,
+    /// All by random rows.
+    RandomRows,
+    /// By k-means++ and by random rows in turn: more different starts than either.
+    #[default]
+    Alternate,
+}
+
+impl Seedings {
+    /// The seeding of one restart.
+    pub fn of(self, restart: usize) -> Seeding {
+        match self {
+            Seedings::KMeansPlusPlus => Seeding::KMeansPlusPlus,
+            Seedings::RandomRows => Seeding::RandomRows,
+            Seedings::Alternate if restart.is_multiple_of(2) => Seeding::KMeansPlusPlus,
+            Seedings::Alternate => Seeding::RandomRows,
+        }
+    }
+}
+
+/// Settings of [`fit`](crate::fit).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Em {
+    /// What is maximised.
+    pub objective: Objective,
+    /// Number of climbs, each from its own start; at least 1.
+    pub restarts: usize,
+    /// A climb has converged when the gain of an iteration *and* the gain still to come, by Aitken's
+    /// extrapolation, are both at most `tolerance * (1 + |objective|)`.
+    pub tolerance: f64,
+    /// The most iterations of one climb; at least 1.
+    pub max_iterations: usize,
+    /// How the restarts are seeded.
+    pub seedings: Seedings,
+    /// When a component counts as collapsed. Used only without a prior on the components.
+    pub collapse: CollapseRule,
+}
+
+impl Default for Em {
+    /// Likelihood, 20 restarts, tolerance 1e-10, at most 10,000 iterations, seedings in turn, the default rule.
+    fn default() -> Self {
+        Self {
+            objective: Objective::default(),
+            restarts: 20,
+            tolerance: 1e-10,
+            max_iterations: 10_000,
+            seedings: Seedings::default(),
+            collapse: CollapseRule::default(),
+        }
+    }
+}
+
+/// Why a climb ended. Neither is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Within the tolerance.
+    Converged,
+    /// Out of iterations.
+    MaxIterations,
+}
