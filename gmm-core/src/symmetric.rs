@@ -224,6 +224,11 @@ impl Symmetric {
         self.entries.copy_from_slice(&other.entries);
     }
 
+    /// Sets the stored entries; the lengths must agree.
+    pub fn set_entries(&mut self, entries: &[f64]) {
+        self.entries.copy_from_slice(entries);
+    }
+
     /// Sets every entry to zero.
     pub fn clear(&mut self) {
         self.entries.fill(0.0);

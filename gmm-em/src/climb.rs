@@ -197,12 +197,11 @@ pub(crate) fn check(model: &Model, data: &Data, settings: &Em) -> Result<(), EmE
     let unbounded = settings.objective == Objective::Likelihood || can_collapse(model);
     let one_spread_for_all = model.shape() == Shape::Isotropic && data.d() > 1;
     let known = matches!(model.structure(), Structure::Known(_));
-    if unbounded && !one_spread_for_all && !known {
-        if let Some(column) = data.standard_deviations().iter().position(|sd| *sd == 0.0) {
-            return Err(EmError::ConstantColumn { column });
-        }
+    let constant = data.standard_deviations().iter().position(|sd| *sd == 0.0);
+    match constant {
+        Some(column) if unbounded && !one_spread_for_all && !known => Err(EmError::ConstantColumn { column }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The last gain and, extrapolated as a geometric series, all gains to come are within the tolerance. Gains that

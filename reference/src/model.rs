@@ -62,9 +62,11 @@ impl ExactCase {
     pub fn model(&self, k: usize, concentration: f64) -> Model {
         let d = self.prior.mean.len();
         let structure = self.family.structure(self.prior.fixed_covariance.as_ref());
-        let covariance = self.prior.dof.zip(self.prior.scale.as_ref()).map(|(dof, scale)| {
-            InverseWishart::new(dof, scale.symmetric(d).project(structure.shape())).unwrap()
-        });
+        let covariance = self
+            .prior
+            .dof
+            .zip(self.prior.scale.as_ref())
+            .map(|(dof, scale)| InverseWishart::new(dof, scale.symmetric(d).project(structure.shape())).unwrap());
         let conjugate = NormalInverseWishart::new(self.prior.mean.clone(), self.prior.kappa, covariance).unwrap();
         model(k, concentration, structure, CorePrior::Conjugate(conjugate), d)
     }

@@ -1,5 +1,7 @@
 //! The files agree with themselves: sizes, counts, criteria, and the likelihood of the stored parameters.
 
+#![allow(clippy::panic, reason = "test helpers may panic, as tests may")]
+
 use reference::{
     Family, Scale, diagnostic_chains, diagnostics_cases, exact_cases, map_cases, map_flat_components_cases,
     maximum_likelihood_cases, posterior_cases, table,

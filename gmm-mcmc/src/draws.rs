@@ -1,0 +1,228 @@
+//! The draws of all chains, kept compactly, with the permutation that undoes label switching in each.
+
+use gmm_core::{Covariance, Label, Mixture, Model, Shape, Structure, Symmetric};
+
+use crate::Start;
+
+/// The draws of one chain.
+///
+/// A draw takes `K + K d + c e` numbers: weights, means, and the entries of the c distinct learned covariances
+/// (lower triangle by rows, diagonal, or one number).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChainDraws {
+    /// Where the chain started.
+    pub start: Start,
+    /// Draw after draw.
+    pub(crate) parameters: Vec<f64>,
+    /// The log-likelihood of each draw, with all constants.
+    pub ln_likelihood: Vec<f64>,
+    /// Log-likelihood plus log prior of each draw.
+    pub ln_posterior: Vec<f64>,
+    /// Components with at least one row, of each draw.
+    pub n_occupied: Vec<usize>,
+    /// K numbers per draw: the component of the draw that takes the place of each pivot label.
+    pub(crate) permutations: Vec<Label>,
+}
+
+/// The draws of several chains from the same posterior.
+///
+/// Components of a draw are matched to a pivot partition, the classification under the best parameters seen during
+/// warm-up, by [`match_components`](crate::match_components). They are listed in the order of the posterior means of
+/// their first coordinates until [`Draws::reorder`] says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draws {
+    model: Model,
+    chains: Vec<ChainDraws>,
+    pivot: Vec<Label>,
+    /// Pivot labels in the order in which components are listed.
+    order: Vec<usize>,
+}
+
+/// The numbers of one draw.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Layout {
+    pub(crate) k: usize,
+    pub(crate) d: usize,
+    pub(crate) shape: Shape,
+    /// Distinct learned covariances: K, 1 or, when known, 0.
+    pub(crate) n_covariances: usize,
+}
+
+impl Layout {
+    pub(crate) fn of(model: &Model) -> Self {
+        let n_covariances = match model.structure() {
+            Structure::Known(_) => 0,
+            structure => structure.n_covariances(model.k()),
+        };
+        Self { k: model.k(), d: model.d(), shape: model.shape(), n_covariances }
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.k + self.k * self.d + self.n_covariances * self.shape.n_entries(self.d)
+    }
+
+    fn mean(&self, k: usize) -> usize {
+        self.k + k * self.d
+    }
+
+    fn covariance(&self, k: usize) -> usize {
+        let distinct = if self.n_covariances == self.k { k } else { 0 };
+        self.k + self.k * self.d + distinct * self.shape.n_entries(self.d)
+    }
+
+    /// Appends a mixture.
+    pub(crate) fn push(&self, mixture: &Mixture, to: &mut Vec<f64>) {
+        to.extend_from_slice(mixture.weights());
+        to.extend_from_slice(mixture.means());
+        for covariance in &mixture.covariances()[..self.n_covariances] {
+            to.extend_from_slice(covariance.as_symmetric().entries());
+        }
+    }
+}
+
+impl Draws {
+    pub(crate) fn new(model: Model, chains: Vec<ChainDraws>, pivot: Vec<Label>) -> Self {
+        let order = (0..model.k()).collect();
+        let mut draws = Self { model, chains, pivot, order };
+        let first: Vec<f64> = (0..draws.model.k()).map(|j| draws.mean_of(|row| row.mean(j, 0))).collect();
+        draws.order.sort_by(|&a, &b| first[a].total_cmp(&first[b]));
+        draws
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The chains.
+    pub fn chains(&self) -> &[ChainDraws] {
+        &self.chains
+    }
+
+    /// Draws of each chain.
+    pub fn n_draws(&self) -> usize {
+        self.chains[0].ln_likelihood.len()
+    }
+
+    /// The pivot partition (n).
+    pub fn pivot(&self) -> &[Label] {
+        &self.pivot
+    }
+
+    /// The component in place j as the prior numbers it: relevant when the concentrations differ.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// Lists the components in another order: place j gets what is in place `order[j]` now.
+    pub fn reorder(&mut self, order: &[usize]) {
+        self.order = order.iter().map(|&j| self.order[j]).collect();
+    }
+
+    /// One draw, its components relabelled and in the listed order.
+    pub fn draw(&self, chain: usize, draw: usize) -> DrawRow<'_> {
+        let layout = Layout::of(&self.model);
+        let (k, width) = (layout.k, layout.width());
+        let chain = &self.chains[chain];
+        DrawRow {
+            layout,
+            numbers: &chain.parameters[draw * width..(draw + 1) * width],
+            permutation: &chain.permutations[draw * k..(draw + 1) * k],
+            draws: self,
+        }
+    }
+
+    /// A function of every draw, chain by chain.
+    pub fn map(&self, f: impl Fn(&DrawRow<'_>) -> f64) -> Vec<Vec<f64>> {
+        (0..self.chains.len())
+            .map(|chain| (0..self.n_draws()).map(|draw| f(&self.draw(chain, draw))).collect())
+            .collect()
+    }
+
+    fn mean_of(&self, f: impl Fn(&DrawRow<'_>) -> f64) -> f64 {
+        let sum: f64 = self.map(f).iter().flatten().sum();
+        sum / (self.chains.len() * self.n_draws()) as f64
+    }
+
+    /// The posterior means of weights, means and covariances, as a mixture. `None` if rounding leaves no mixture.
+    pub fn mean_mixture(&self) -> Option<Mixture> {
+        let (k, d) = (self.model.k(), self.model.d());
+        let weights = (0..k).map(|j| self.mean_of(|row| row.weight(j))).collect();
+        let means = (0..k).map(|j| (0..d).map(|i| self.mean_of(|row| row.mean(j, i))).collect()).collect();
+        let layout = Layout::of(&self.model);
+        let covariances: Option<Vec<Covariance>> = match self.model.structure() {
+            Structure::Known(covariance) => Some(vec![covariance.clone()]),
+            _ => (0..layout.n_covariances)
+                .map(|j| {
+                    let mut matrix = Symmetric::zeros(layout.shape, d);
+                    let entries = layout.shape.n_entries(d);
+                    let means: Vec<f64> =
+                        (0..entries).map(|e| self.mean_of(|row| row.covariance_entry(j, e))).collect();
+                    matrix.set_entries(&means);
+                    Covariance::new(matrix).ok()
+                })
+                .collect(),
+        };
+        Mixture::new(weights, means, covariances?).ok()
+    }
+}
+
+/// One draw; places count from 0 in the listed order.
+#[derive(Debug, Clone, Copy)]
+pub struct DrawRow<'a> {
+    layout: Layout,
+    numbers: &'a [f64],
+    permutation: &'a [Label],
+    draws: &'a Draws,
+}
+
+impl DrawRow<'_> {
+    /// The component of the draw in place j.
+    fn component(&self, j: usize) -> usize {
+        usize::from(self.permutation[self.draws.order[j]])
+    }
+
+    /// The weight in place j.
+    pub fn weight(&self, j: usize) -> f64 {
+        self.numbers[self.component(j)]
+    }
+
+    /// All weights, in no particular order.
+    pub fn weights(&self) -> &[f64] {
+        &self.numbers[..self.layout.k]
+    }
+
+    /// Coordinate i of the mean in place j.
+    pub fn mean(&self, j: usize, i: usize) -> f64 {
+        self.numbers[self.layout.mean(self.component(j)) + i]
+    }
+
+    /// Stored entry e of the covariance in place j; the covariance must be learned.
+    pub fn covariance_entry(&self, j: usize, e: usize) -> f64 {
+        self.numbers[self.layout.covariance(self.component(j)) + e]
+    }
+
+    /// Entry (a, b) of the covariance in place j.
+    pub fn covariance(&self, j: usize, a: usize, b: usize) -> f64 {
+        match self.draws.model.structure() {
+            Structure::Known(covariance) => covariance.as_symmetric().get(a, b),
+            _ => self.layout.shape.index(a, b).map_or(0.0, |e| self.covariance_entry(j, e)),
+        }
+    }
+
+    /// Coordinate i of the mean of the mixture distribution.
+    pub fn mixture_mean(&self, i: usize) -> f64 {
+        (0..self.layout.k).map(|j| self.weight(j) * self.mean(j, i)).sum()
+    }
+
+    /// Entry (a, b) of the covariance of the mixture distribution.
+    pub fn mixture_covariance(&self, a: usize, b: usize) -> f64 {
+        let centre = [self.mixture_mean(a), self.mixture_mean(b)];
+        (0..self.layout.k)
+            .map(|j| {
+                let products = (self.mean(j, a) - centre[0]) * (self.mean(j, b) - centre[1]);
+                self.weight(j) * (self.covariance(j, a, b) + products)
+            })
+            .sum()
+    }
+}

@@ -1,0 +1,146 @@
+//! Several chains in parallel: warm-up, a common pivot, draws.
+
+use gmm_core::{Data, Label, Mixture, Model, Rule, Seeding, Streams, Workspace, seed_mixture, sweep};
+use rayon::prelude::*;
+
+use crate::draws::{ChainDraws, Draws, Layout};
+use crate::{Gibbs, GibbsError, Scan, match_components};
+
+/// Where a chain started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At a mixture handed over, by its index: an optimum found by EM.
+    Optimum(usize),
+    /// At random rows.
+    Dispersed,
+}
+
+/// A sign of life from a chain, after each scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The chain, from 0.
+    pub chain: usize,
+    /// Scans so far, warm-up included.
+    pub scans: usize,
+}
+
+/// A chain between warm-up and draws.
+struct Warm<'a> {
+    start: Start,
+    scan: Scan<'a>,
+    best: (f64, Mixture),
+}
+
+/// Samples the posterior of `model` given `data`, chain c with the streams `streams.split(c)`, in the current rayon
+/// pool. The draws do not depend on the number of threads.
+///
+/// Of the chains, every other one (0, 2, ..; at least half) starts at one of `optima` in turn; the others, and all if
+/// there are none, start at random rows. So chains that disagree show a posterior with separate modes, and chains
+/// that agree have at least tried to.
+///
+/// # Errors
+/// [`GibbsError`]: a flat prior, nothing to draw, fewer rows than components, or numbers that leave the range of doubles.
+pub fn sample(
+    model: &Model,
+    data: &Data,
+    settings: &Gibbs,
+    optima: &[Mixture],
+    streams: &Streams,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Draws, GibbsError> {
+    if !model.is_proper() {
+        return Err(GibbsError::FlatPrior);
+    }
+    for (name, value) in [("chains", settings.chains), ("draws", settings.draws)] {
+        if value == 0 {
+            return Err(GibbsError::Zero { name });
+        }
+    }
+    let warm: Vec<Warm<'_>> = (0..settings.chains)
+        .into_par_iter()
+        .map(|chain| warm_up(model, data, settings, optima, chain, &streams.split(chain as u64), progress))
+        .collect::<Result<_, GibbsError>>()?;
+
+    let mut pivot = vec![0; data.n()];
+    let best = warm.iter().map(|chain| &chain.best).reduce(|a, b| if b.0 > a.0 { b } else { a });
+    if let Some((_, mixture)) = best {
+        let rule = Rule::Classify { labels: &mut pivot };
+        sweep(data, mixture, rule, &mut model.blank_statistics(), &mut Workspace::new());
+    }
+    let chains = warm
+        .into_par_iter()
+        .enumerate()
+        .map(|(chain, warm)| keep_draws(model, settings, chain, warm, &pivot, progress))
+        .collect::<Result<Vec<_>, GibbsError>>()?;
+    Ok(Draws::new(model.clone(), chains, pivot))
+}
+
+fn warm_up<'a>(
+    model: &'a Model,
+    data: &'a Data,
+    settings: &Gibbs,
+    optima: &[Mixture],
+    chain: usize,
+    streams: &Streams,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Warm<'a>, GibbsError> {
+    let (start, mixture) = if chain.is_multiple_of(2) && !optima.is_empty() {
+        let index = (chain / 2) % optima.len();
+        (Start::Optimum(index), optima[index].clone())
+    } else {
+        (Start::Dispersed, seed_mixture(model, data, Seeding::RandomRows, &mut streams.named("start").rng(0))?)
+    };
+    let mut scan = Scan::new(model, data, mixture, streams.clone());
+    let mut best = (scan.ln_posterior(), scan.mixture().clone());
+    for scans in 1..=settings.warmup {
+        step(&mut scan, chain)?;
+        let ln_posterior = scan.ln_posterior();
+        if ln_posterior > best.0 {
+            best.0 = ln_posterior;
+            best.1.clone_from(scan.mixture());
+        }
+        progress(Progress { chain, scans });
+    }
+    Ok(Warm { start, scan, best })
+}
+
+fn keep_draws(
+    model: &Model,
+    settings: &Gibbs,
+    chain: usize,
+    warm: Warm<'_>,
+    pivot: &[Label],
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<ChainDraws, GibbsError> {
+    let layout = Layout::of(model);
+    let n = settings.draws;
+    let mut kept = ChainDraws {
+        start: warm.start,
+        parameters: Vec::with_capacity(n * layout.width()),
+        ln_likelihood: Vec::with_capacity(n),
+        ln_posterior: Vec::with_capacity(n),
+        n_occupied: Vec::with_capacity(n),
+        permutations: Vec::with_capacity(n * layout.k),
+    };
+    let mut scan = warm.scan;
+    for draw in 1..=n {
+        step(&mut scan, chain)?;
+        layout.push(scan.mixture(), &mut kept.parameters);
+        kept.ln_likelihood.push(scan.ln_likelihood());
+        kept.ln_posterior.push(scan.ln_posterior());
+        kept.n_occupied.push(scan.n_occupied());
+        let places = match_components(pivot, scan.labels(), &model.prior().weights);
+        kept.permutations.extend(places.into_iter().map(|component| component as Label));
+        progress(Progress { chain, scans: settings.warmup + draw });
+    }
+    Ok(kept)
+}
+
+fn step(scan: &mut Scan<'_>, chain: usize) -> Result<(), GibbsError> {
+    scan.step().map_err(|source| GibbsError::Degenerate { chain, scan: scan.number(), source })?;
+    let value = scan.ln_likelihood();
+    match value.is_finite() {
+        true => Ok(()),
+        false => Err(GibbsError::NotFinite { chain, scan: scan.number(), value }),
+    }
+}

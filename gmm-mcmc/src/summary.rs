@@ -1,0 +1,105 @@
+//! Summaries of quantities with their diagnostics, and whether chains disagree in level.
+
+use rayon::prelude::*;
+
+use crate::diagnostics::{ess_bulk, ess_tail, mcse_mean, quantile, r_hat_rank};
+use crate::{Draws, Quantity};
+
+/// The posterior of one quantity. Diagnostics that have no value (a constant quantity) are NaN.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuantitySummary {
+    /// The name.
+    pub name: String,
+    /// The posterior mean.
+    pub mean: f64,
+    /// The posterior standard deviation.
+    pub sd: f64,
+    /// The 5 % quantile.
+    pub q5: f64,
+    /// The median.
+    pub q50: f64,
+    /// The 95 % quantile.
+    pub q95: f64,
+    /// The Monte Carlo standard error of the mean.
+    pub mcse_mean: f64,
+    /// The effective sample size of the bulk.
+    pub ess_bulk: f64,
+    /// The effective sample size of the tails.
+    pub ess_tail: f64,
+    /// The rank-normalised split R-hat.
+    pub r_hat: f64,
+}
+
+impl QuantitySummary {
+    /// R-hat above which chains have not mixed.
+    pub const R_HAT_LIMIT: f64 = 1.01;
+    /// Effective sample size below which figures are rough.
+    pub const ESS_LIMIT: f64 = 400.0;
+
+    /// Whether R-hat says that the chains have not mixed.
+    pub fn has_high_r_hat(&self) -> bool {
+        self.r_hat > Self::R_HAT_LIMIT
+    }
+
+    /// Whether an effective sample size says that figures are rough.
+    pub fn has_low_ess(&self) -> bool {
+        self.ess_bulk < Self::ESS_LIMIT || self.ess_tail < Self::ESS_LIMIT
+    }
+}
+
+/// Summarises quantities, in parallel.
+pub fn summarise(quantities: &[Quantity]) -> Vec<QuantitySummary> {
+    quantities.par_iter().map(summarise_one).collect()
+}
+
+fn summarise_one(quantity: &Quantity) -> QuantitySummary {
+    let chains = &quantity.values;
+    let all: Vec<f64> = chains.concat();
+    let n = all.len() as f64;
+    let mean = mean(&all);
+    let sum_of_squares: f64 = all.iter().map(|x| (x - mean).powi(2)).sum();
+    QuantitySummary {
+        name: quantity.name.clone(),
+        mean,
+        sd: (sum_of_squares / (n - 1.0)).sqrt(),
+        q5: quantile(&all, 0.05),
+        q50: quantile(&all, 0.5),
+        q95: quantile(&all, 0.95),
+        mcse_mean: mcse_mean(chains),
+        ess_bulk: ess_bulk(chains),
+        ess_tail: ess_tail(chains),
+        r_hat: r_hat_rank(chains),
+    }
+}
+
+/// The mean about the first value, so that a common offset costs no digits.
+fn mean(values: &[f64]) -> f64 {
+    let Some(first) = values.first() else { return f64::NAN };
+    first + values.iter().map(|x| x - first).sum::<f64>() / values.len() as f64
+}
+
+/// The level of each chain: its mean log posterior density with its Monte Carlo standard error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Levels {
+    /// Mean of `ln_posterior` of each chain.
+    pub means: Vec<f64>,
+    /// Its Monte Carlo standard error; NaN for a chain that did not move.
+    pub mcses: Vec<f64>,
+    /// Whether two chains differ by more than 1 and by more than 4 combined standard errors: they sit in
+    /// different modes, and no diagnostic of either alone would show it.
+    pub disagree: bool,
+}
+
+/// Compares the levels of the chains.
+pub fn levels(draws: &Draws) -> Levels {
+    let chains: Vec<&[f64]> = draws.chains().iter().map(|c| c.ln_posterior.as_slice()).collect();
+    let means: Vec<f64> = chains.iter().map(|c| mean(c)).collect();
+    let mcses: Vec<f64> = chains.iter().map(|c| mcse_mean(&[c])).collect();
+    let pairs = (0..chains.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    let disagree = pairs.into_iter().any(|(a, b)| {
+        let or_zero = |x: f64| if x.is_finite() { x } else { 0.0 };
+        let error = or_zero(mcses[a]).hypot(or_zero(mcses[b]));
+        (means[a] - means[b]).abs() > (4.0 * error).max(1.0)
+    });
+    Levels { means, mcses, disagree }
+}
