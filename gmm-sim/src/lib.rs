@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Synthetic data from Gaussian mixtures with known parameters.
+//!
+//! [`simulate`] draws rows of a given mixture, the allocations random or of exact sizes, and keeps the labels;
+//! [`mixture_from_prior`] draws the mixture itself from a model's prior, for calibration.
+//!
+//! ```
+//! use gmm_core::{Covariance, Mixture, Streams};
+//! use gmm_sim::{Sizes, simulate};
+//! let mixture = Mixture::new(
+//!     vec![0.5, 0.5],
+//!     vec![vec![0.0], vec![9.0]],
+//!     vec![Covariance::isotropic(1, 1.0)?],
+//! )?;
+//! let simulation = simulate(&mixture, &Sizes::Exact(vec![2, 3]), &mut Streams::new(1).rng(0))?;
+//! assert_eq!(simulation.labels, [0, 0, 1, 1, 1]);
+//! assert_eq!(simulation.data.n(), 5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod prior;
+mod simulate;
+
+pub use prior::{PriorError, mixture_from_prior};
+pub use simulate::{Simulation, SimulationError, Sizes, simulate};
