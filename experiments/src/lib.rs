@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The workbench: experiments described in RON, run, compared and reported.
+//!
+//! The way of the data, each arrow one module:
+//!
+//! ```text
+//! config (as written) -- resolve --> experiment (as used) -- run --> fitted
+//! fitted + truth -- compare --> comparison -- summary, report, output --> results/<name>/
+//! ```
+//!
+//! This crate alone knows files, RON, figures, the clock and the terminal.
+
+pub mod config;
+pub mod output;
+
+mod experiment;
+mod resolve;
+
+mod fitted;
+mod run;
+
+mod compare;
+mod summary;
+
+mod report;
+
+mod progress;
+mod write;
+
+pub mod cli;
+
+pub use compare::{Comparison, compare};
+pub use experiment::{DataSet, Experiment, Fit, Labels, Method};
+pub use fitted::{EmDetail, FitResult, GibbsDetail, Outcome, Warning};
+pub use resolve::{load, resolve};
+pub use run::run;
+pub use summary::Summary;

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The program `gmm`.
+
+fn main() -> std::process::ExitCode {
+    experiments::cli::main()
+}

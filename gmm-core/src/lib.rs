@@ -44,6 +44,7 @@ mod predictive;
 
 mod assignment;
 mod initialisation;
+mod matching;
 mod partition;
 
 pub use assignment::optimal_assignment;
@@ -52,6 +53,7 @@ pub use data::{Data, DataError};
 pub use dirichlet::Dirichlet;
 pub use initialisation::{Seeding, SeedingError, seed_mixture};
 pub use kernel::InstructionSet;
+pub use matching::{bhattacharyya_distance, match_mixture};
 pub use mixture::{Mixture, MixtureError};
 pub use model::{ComponentPrior, Model, ModelError, Prior};
 pub use normal_inverse_wishart::{InverseWishart, NormalInverseWishart};

@@ -176,8 +176,15 @@ pub fn climb(
     }
 }
 
-/// Checks what every climb takes for granted.
-pub(crate) fn check(model: &Model, data: &Data, settings: &Em) -> Result<(), EmError> {
+/// Checks what [`fit`](crate::fit) takes for granted, without running it.
+///
+/// # Errors
+/// [`EmError`]: settings out of range, a concentration below 1, fewer rows than components, or data whose likelihood
+/// has no maximum.
+pub fn check(model: &Model, data: &Data, settings: &Em) -> Result<(), EmError> {
+    if data.n() < model.k() {
+        return Err(SeedingError::TooFewRows { k: model.k(), n: data.n() }.into());
+    }
     let setting = |name, value, expected, valid: bool| match valid {
         true => Ok(()),
         false => Err(EmError::Setting { name, value, expected }),

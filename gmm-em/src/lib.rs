@@ -25,7 +25,7 @@ mod climb;
 mod fit;
 mod saddle;
 
-pub use climb::{Climb, EmError, Outcome, climb};
+pub use climb::{Climb, EmError, Outcome, check, climb};
 pub use collapse::{Collapse, CollapseReason, CollapseRule};
 pub use criteria::Criteria;
 pub use fit::{PointEstimate, Progress, Restart, fit};

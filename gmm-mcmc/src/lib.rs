@@ -35,7 +35,7 @@ mod summary;
 pub use draws::{ChainDraws, Draws};
 pub use quantities::Quantity;
 pub use relabel::match_components;
-pub use sample::{Progress, Start, sample};
+pub use sample::{Progress, Start, check, sample};
 pub use scan::Scan;
 pub use settings::{Gibbs, GibbsError};
 pub use summary::{Levels, QuantitySummary, levels, summarise};

@@ -1,6 +1,6 @@
 //! Several chains in parallel: warm-up, a common pivot, draws.
 
-use gmm_core::{Data, Label, Mixture, Model, Rule, Seeding, Streams, Workspace, seed_mixture, sweep};
+use gmm_core::{Data, Label, Mixture, Model, Rule, Seeding, SeedingError, Streams, Workspace, seed_mixture, sweep};
 use rayon::prelude::*;
 
 use crate::draws::{ChainDraws, Draws, Layout};
@@ -48,14 +48,7 @@ pub fn sample(
     streams: &Streams,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Draws, GibbsError> {
-    if !model.is_proper() {
-        return Err(GibbsError::FlatPrior);
-    }
-    for (name, value) in [("chains", settings.chains), ("draws", settings.draws)] {
-        if value == 0 {
-            return Err(GibbsError::Zero { name });
-        }
-    }
+    check(model, data, settings)?;
     let warm: Vec<Warm<'_>> = (0..settings.chains)
         .into_par_iter()
         .map(|chain| warm_up(model, data, settings, optima, chain, &streams.split(chain as u64), progress))
@@ -73,6 +66,25 @@ pub fn sample(
         .map(|(chain, warm)| keep_draws(model, settings, chain, warm, &pivot, progress))
         .collect::<Result<Vec<_>, GibbsError>>()?;
     Ok(Draws::new(model.clone(), chains, pivot))
+}
+
+/// Checks what [`sample`] takes for granted, without running it.
+///
+/// # Errors
+/// [`GibbsError`]: a flat prior, nothing to draw, or fewer rows than components.
+pub fn check(model: &Model, data: &Data, settings: &Gibbs) -> Result<(), GibbsError> {
+    if !model.is_proper() {
+        return Err(GibbsError::FlatPrior);
+    }
+    for (name, value) in [("chains", settings.chains), ("draws", settings.draws)] {
+        if value == 0 {
+            return Err(GibbsError::Zero { name });
+        }
+    }
+    match data.n() < model.k() {
+        true => Err(SeedingError::TooFewRows { k: model.k(), n: data.n() }.into()),
+        false => Ok(()),
+    }
 }
 
 fn warm_up<'a>(

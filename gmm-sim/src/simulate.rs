@@ -42,11 +42,7 @@ pub enum SimulationError {
 ///
 /// # Errors
 /// [`SimulationError`] if the sizes do not fit the mixture or no row is asked for.
-pub fn simulate<R: Rng + ?Sized>(
-    mixture: &Mixture,
-    sizes: &Sizes,
-    rng: &mut R,
-) -> Result<Simulation, SimulationError> {
+pub fn simulate<R: Rng + ?Sized>(mixture: &Mixture, sizes: &Sizes, rng: &mut R) -> Result<Simulation, SimulationError> {
     let mut values = Vec::new();
     let mut labels = Vec::new();
     let mut row = vec![0.0; mixture.d()];

@@ -1,0 +1,220 @@
+//! The command line: what a user types, what is printed, which status is left.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::ConfigError;
+use crate::experiment::{Experiment, Fit, Method};
+use crate::fitted::Outcome;
+use crate::output::{OutputError, ResultsDir};
+use crate::progress::Progress;
+use crate::report::terminal;
+use crate::resolve::load;
+use crate::run::run;
+use crate::write::Writer;
+
+/// Fits Gaussian mixture models to simulated or real data by EM and Gibbs sampling, and compares what each recovered.
+///
+/// An experiment is one RON file: the data (a CSV file, or a simulation with known parameters), one model with its
+/// priors, and the fits to run on it. The results go to a folder named after the experiment: summary.json (numbers),
+/// report.html (pictures), draws-*.zarr (posterior draws, for ArviZ), experiment.ron (the experiment with every default
+/// filled in: running it again gives the same bits) and manifest.json (what ran where).
+#[derive(Debug, Parser)]
+#[command(name = "gmm", version, after_help = EXAMPLE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "\
+A small experiment:
+
+  Experiment(
+      name: \"faithful\",
+      seed: 20,
+      data: Csv(path: \"faithful.csv\", columns: [\"eruptions\", \"waiting\"]),
+      model: (components: 2, covariance: Free(Full)),
+      fits: [Em(objective: Likelihood), Em(objective: Posterior), Gibbs(chains: 4)],
+  )
+
+Save it as faithful.ron beside faithful.csv and type:  gmm run faithful.ron
+Exit status: 0 all fits done; 1 something failed while running; 2 a config or its data are wrong, nothing was run.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs experiments and writes their results.
+    Run(RunArgs),
+    /// Validates experiments with their data, without running them.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// One or more experiments. All are validated before the first runs.
+    #[arg(required = true, value_name = "CONFIG")]
+    configs: Vec<PathBuf>,
+    /// The folder that holds a folder of results for each experiment.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    out: PathBuf,
+    /// Replaces the seed of every experiment.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Threads to run on; all processors if left out. The results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Prints nothing but errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// One or more experiments.
+    #[arg(required = true, value_name = "CONFIG")]
+    configs: Vec<PathBuf>,
+}
+
+/// What a run can end with besides success.
+enum Failure {
+    /// The user's input is wrong: nothing was run.
+    Input(miette::Report),
+    /// Something failed while running.
+    Running(miette::Report),
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Run(args) => run_all(&args),
+        Command::Check(args) => check_all(&args),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(Failure::Input(report)) => complain(&report, 2),
+        Err(Failure::Running(report)) => complain(&report, 1),
+    }
+}
+
+fn complain(report: &miette::Report, status: u8) -> ExitCode {
+    say(&mut std::io::stderr(), &format!("{report:?}"));
+    ExitCode::from(status)
+}
+
+/// Prints a line; a reader that went away is no reason to fail.
+fn say(to: &mut dyn Write, text: &str) {
+    let _ = writeln!(to, "{text}");
+}
+
+fn read_all(configs: &[PathBuf], seed: Option<u64>) -> Result<Vec<Experiment>, Failure> {
+    let wrong = |error: ConfigError| Failure::Input(miette::Report::new(error));
+    let experiments = configs.iter().map(|path| load(path, seed).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
+    for (i, experiment) in experiments.iter().enumerate() {
+        if let Some(other) = experiments[..i].iter().position(|other| other.name == experiment.name) {
+            let (a, b) = (configs[other].display(), configs[i].display());
+            let message = format!("{a} and {b} have the same name {:?}: one would replace the other", experiment.name);
+            return Err(Failure::Input(miette::Report::msg(message)));
+        }
+    }
+    Ok(experiments)
+}
+
+fn check_all(args: &CheckArgs) -> Result<bool, Failure> {
+    for experiment in read_all(&args.configs, None)? {
+        say(&mut std::io::stdout(), &outline(&experiment));
+    }
+    Ok(true)
+}
+
+/// What would run.
+fn outline(experiment: &Experiment) -> String {
+    let data = &experiment.data;
+    let mut lines = vec![format!(
+        "{}: {} rows of {} from {} ({})",
+        experiment.name,
+        data.data.n(),
+        data.data.d(),
+        data.source,
+        data.columns.join(", ")
+    )];
+    lines.extend(experiment.fits.iter().map(describe));
+    lines.join("\n")
+}
+
+fn describe(fit: &Fit) -> String {
+    let (shape, tying) = crate::summary::structure_words(fit.model.structure());
+    let (k, p) = (fit.model.k(), fit.model.n_parameters());
+    let how = match &fit.method {
+        Method::Em(em) => {
+            let objective = match em.objective {
+                gmm_em::Objective::Likelihood => "likelihood",
+                gmm_em::Objective::Posterior => "posterior",
+            };
+            format!("EM of the {objective}, {} restarts", em.restarts)
+        }
+        Method::Gibbs(gibbs) => {
+            format!("Gibbs, {} chains of {} warm-up scans and {} draws", gibbs.chains, gibbs.warmup, gibbs.draws)
+        }
+    };
+    format!("  {}: {k} components, {tying} {shape} covariance, {p} parameters; {how}", fit.name)
+}
+
+fn run_all(args: &RunArgs) -> Result<bool, Failure> {
+    let running = |error: OutputError| Failure::Running(miette::Report::msg(error));
+    let threads = args.threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Failure::Running(miette::Report::msg(error)))?;
+    let experiments = read_all(&args.configs, args.seed)?;
+    let mut all_done = true;
+    for experiment in &experiments {
+        let folder = ResultsDir::create(&args.out, &experiment.name).map_err(running)?;
+        let outcome = pool.install(|| run_one(experiment, folder, args)).map_err(running)?;
+        all_done &= outcome.failures.is_empty();
+    }
+    Ok(all_done)
+}
+
+fn run_one(experiment: &Experiment, folder: ResultsDir, args: &RunArgs) -> Result<Outcome, OutputError> {
+    let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
+    let mut writer = Writer::new(experiment, folder)?;
+    let mut outcome = Outcome { fits: Vec::new(), failures: Vec::new() };
+    let bars = stderr.is_terminal() && !args.quiet;
+    for (i, fit) in experiment.fits.iter().enumerate() {
+        let progress = if bars { Progress::bars(fit) } else { Progress::hidden() };
+        let place = format!("[{}/{}] {}", i + 1, experiment.fits.len(), fit.name);
+        if !args.quiet && !bars {
+            say(&mut stderr, &format!("{place}: started"));
+        }
+        let result = run(experiment, fit, &progress);
+        drop(progress);
+        let line = match result {
+            Ok(result) => {
+                let seconds = result.seconds;
+                outcome.fits.push(result);
+                if let Some(result) = outcome.fits.last() {
+                    writer.fit(result, &outcome)?;
+                }
+                format!("{place}: done in {seconds:.2} s")
+            }
+            Err(reason) => {
+                outcome.failures.push((fit.name.clone(), reason.clone()));
+                format!("{place}: failed: {reason}")
+            }
+        };
+        if !args.quiet {
+            say(&mut stderr, &line);
+        }
+    }
+    let (path, summary) = writer.finish(&outcome)?;
+    if !args.quiet {
+        say(&mut stdout, &terminal(experiment, &outcome, &summary));
+        say(&mut stdout, &format!("Results in {}", path.display()));
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,137 @@
+//! What the fits recovered: each against the truth where there is one, and against each other.
+
+use gmm_core::{Data, Mixture, adjusted_rand_index};
+use serde::Serialize;
+
+use crate::experiment::DataSet;
+use crate::fitted::FitResult;
+use crate::run::classify;
+
+/// One fit against the truth, the known labels, or another fit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The fit.
+    pub fit: String,
+    /// `truth`, `labels`, or `fit` for another fit.
+    pub against_kind: &'static str,
+    /// What it is compared with: `truth`, `labels`, or the name of the other fit.
+    pub against: String,
+    /// Log-likelihood of the fit minus that of the other.
+    pub ln_likelihood_difference: Option<f64>,
+    /// The largest absolute difference of weights; of components matched as listed, like all that follows.
+    pub max_weight_error: Option<f64>,
+    /// The root mean square over components and coordinates of differences of means, in column standard deviations.
+    pub rms_mean_error: Option<f64>,
+    /// The largest relative Frobenius distance of covariances.
+    pub max_covariance_error: Option<f64>,
+    /// The adjusted Rand index of the classifications (of the known labels where there are any).
+    pub adjusted_rand_index: Option<f64>,
+    /// Of the 90 % intervals of a posterior: how many cover the true weights, means and covariances.
+    pub coverage: Option<Coverage>,
+}
+
+/// How often intervals cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Intervals that hold the truth.
+    pub inside: usize,
+    /// All intervals.
+    pub of: usize,
+}
+
+/// The log-likelihood of the truth.
+pub(crate) fn ln_likelihood_of_truth(data: &DataSet) -> Option<f64> {
+    data.truth.as_ref().map(|truth| classify(&data.data, truth).0.ln_likelihood)
+}
+
+/// All comparisons: each fit against the truth or the known labels, then each pair of fits.
+pub fn compare(data: &DataSet, fits: &[FitResult]) -> Vec<Comparison> {
+    let mut rows = Vec::new();
+    let truth_ln_likelihood = ln_likelihood_of_truth(data);
+    for fit in fits {
+        let labels = data.labels.as_ref();
+        let ari = labels.map(|labels| adjusted_rand_index(&fit.classification, &labels.of_rows));
+        if let Some(truth) = &data.truth {
+            rows.push(Comparison {
+                against_kind: "truth",
+                ln_likelihood_difference: truth_ln_likelihood.map(|ln| fit.ln_likelihood - ln),
+                adjusted_rand_index: ari,
+                coverage: coverage(fit, truth),
+                ..distances(&data.data, &fit.name, &fit.mixture, "truth", truth)
+            });
+        } else if ari.is_some() {
+            rows.push(Comparison { against_kind: "labels", adjusted_rand_index: ari, ..empty(&fit.name, "labels") });
+        }
+    }
+    for (i, fit) in fits.iter().enumerate() {
+        for other in &fits[i + 1..] {
+            rows.push(Comparison {
+                against_kind: "fit",
+                ln_likelihood_difference: Some(fit.ln_likelihood - other.ln_likelihood),
+                adjusted_rand_index: Some(adjusted_rand_index(&fit.classification, &other.classification)),
+                ..distances(&data.data, &fit.name, &fit.mixture, &other.name, &other.mixture)
+            });
+        }
+    }
+    rows
+}
+
+fn empty(fit: &str, against: &str) -> Comparison {
+    Comparison {
+        fit: fit.to_owned(),
+        against_kind: "fit",
+        against: against.to_owned(),
+        ln_likelihood_difference: None,
+        max_weight_error: None,
+        rms_mean_error: None,
+        max_covariance_error: None,
+        adjusted_rand_index: None,
+        coverage: None,
+    }
+}
+
+/// Distances of parameters; none between mixtures of different numbers of components.
+fn distances(data: &Data, name: &str, fit: &Mixture, against: &str, other: &Mixture) -> Comparison {
+    let blank = empty(name, against);
+    let Some(order) = gmm_core::match_mixture(fit, other) else { return blank };
+    let (fit, k, d) = (fit.permuted(&order), other.k(), other.d());
+    let sds: Vec<f64> = data.standard_deviations().iter().map(|sd| if *sd > 0.0 { *sd } else { 1.0 }).collect();
+    let weights = fit.weights().iter().zip(other.weights()).map(|(a, b)| (a - b).abs());
+    let squares: f64 = (0..k)
+        .flat_map(|c| (0..d).map(move |j| (c, j)))
+        .map(|(c, j)| ((fit.mean(c)[j] - other.mean(c)[j]) / sds[j]).powi(2))
+        .sum();
+    let frobenius = |c: usize| {
+        let (a, b) = (fit.covariance(c).to_matrix(), other.covariance(c).to_matrix());
+        (a - &b).norm() / b.norm()
+    };
+    Comparison {
+        max_weight_error: Some(weights.fold(0.0, f64::max)),
+        rms_mean_error: Some((squares / (k * d) as f64).sqrt()),
+        max_covariance_error: Some((0..k).map(frobenius).fold(0.0, f64::max)),
+        ..blank
+    }
+}
+
+/// The true value of a reported quantity of a component, by its name; `None` for other quantities.
+pub(crate) fn true_value(name: &str, truth: &Mixture) -> Option<f64> {
+    let (head, rest) = name.split_once('[')?;
+    let at: Vec<usize> = rest.trim_end_matches(']').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let component = *at.first().filter(|k| **k < truth.k())?;
+    match (head, at.len()) {
+        ("weights", 1) => Some(truth.weights()[component]),
+        ("means", 2) => truth.mean(component).get(at[1]).copied(),
+        ("covariances", 3) => Some(truth.covariance(component).as_symmetric().get(at[1], at[2])),
+        _ => None,
+    }
+}
+
+fn coverage(fit: &FitResult, truth: &Mixture) -> Option<Coverage> {
+    let gibbs = fit.gibbs.as_ref().filter(|_| fit.mixture.k() == truth.k())?;
+    let covered: Vec<bool> = gibbs
+        .quantities
+        .iter()
+        .filter_map(|q| true_value(&q.name, truth).map(|value| (q.q5..=q.q95).contains(&value)))
+        .collect();
+    Some(Coverage { inside: covered.iter().filter(|inside| **inside).count(), of: covered.len() })
+}

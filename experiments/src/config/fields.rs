@@ -1,0 +1,120 @@
+//! What each field of a config holds, in words and by example: the text of the messages, and nothing that is enforced.
+
+use super::outline::Step;
+
+/// What belongs at a path: in words, and an example that is shown as help.
+pub(super) fn expected(path: &[Step]) -> (&'static str, &'static str) {
+    let depth = path.iter().rev().take_while(|step| matches!(step, Step::Index(_))).count();
+    let mut names = path.iter().rev().filter_map(|step| match step {
+        Step::Field(name) | Step::Variant(name) => Some(name.as_str()),
+        Step::Index(_) => None,
+    });
+    let last = names.next().unwrap_or("");
+    let outer = names.next().unwrap_or("");
+    let is_variant = matches!(path.iter().rev().nth(depth), Some(Step::Variant(_)));
+    if is_variant { inside_variant(last, depth) } else { of_field(outer, last, depth) }
+}
+
+const NUMBER: &str = "a number";
+const NUMBERS: &str = "a list of numbers";
+const ROWS: &str = "a list of rows, each a list of numbers";
+pub(super) const COUNT: &str = "a whole number";
+const TEXT: &str = "a text in quotes";
+const MATRIX: &str = "a matrix: `Full(..)`, `Diagonal(..)` or `Isotropic(..)`";
+const MATRIX_EXAMPLES: &str =
+    "for example `Full([[1.0, 0.2], [0.2, 1.0]])`, `Diagonal([1.0, 0.5])` or `Isotropic(0.25)`";
+pub(super) const FIELD: &str = "`field: value`";
+
+fn inside_variant(variant: &str, depth: usize) -> (&'static str, &'static str) {
+    match (variant, depth) {
+        ("Full", 0) => (ROWS, MATRIX_EXAMPLES),
+        ("Full", 1) => ("a row, a list of numbers", MATRIX_EXAMPLES),
+        ("Diagonal", 0) => (NUMBERS, MATRIX_EXAMPLES),
+        ("Isotropic", 0) | ("Full" | "Diagonal", _) => (NUMBER, MATRIX_EXAMPLES),
+        ("Free" | "Tied", _) => ("a shape: `Full`, `Diagonal` or `Isotropic`", "for example `covariance: Free(Full)`"),
+        ("Known", _) => (MATRIX, MATRIX_EXAMPLES),
+        ("Csv", _) => (FIELD, "fields are written by name: `Csv(path: \"../data/faithful.csv\")`"),
+        ("Conjugate", _) => (FIELD, "fields are written by name: `Conjugate(kappa: 0.1, dof: 4.0)`"),
+        ("Em", _) => (FIELD, "fields are written by name: `Em(restarts: 20)`"),
+        ("Gibbs", _) => (FIELD, "fields are written by name: `Gibbs(draws: 1000)`"),
+        _ => (FIELD, "fields are written by name: `components: 2`"),
+    }
+}
+
+fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static str) {
+    match (field, depth) {
+        ("", _) => ("`Experiment( .. )`", EXPERIMENT),
+        ("name", _) => (TEXT, "for example `name: \"faithful\"`"),
+        ("seed", _) => (COUNT, "for example `seed: 20`; any number from 0 to 18446744073709551615"),
+        ("data", _) => (
+            "`Csv(..)`, `Simulate(..)` or `SimulateFromPrior(..)`",
+            "for example `data: Csv(path: \"../data/faithful.csv\")`",
+        ),
+        ("model", _) => ("a model `( .. )`", "for example `model: (components: 2, covariance: Free(Full))`"),
+        ("fits", 0) => ("a list of fits", "for example `fits: [Em(restarts: 20), Gibbs(draws: 1000)]`"),
+        ("fits", _) => ("`Em(..)` or `Gibbs(..)`", "for example `Em(restarts: 20)` or `Gibbs()`"),
+        ("path", _) => (TEXT, "for example `path: \"../data/faithful.csv\"`"),
+        ("columns", 0) => ("a list of column names", "for example `columns: [\"eruptions\", \"waiting\"]`"),
+        ("columns", _) => (TEXT, "for example `columns: [\"eruptions\", \"waiting\"]`"),
+        ("labels", _) => (TEXT, "the name of one column, for example `labels: \"species\"`"),
+        ("n", _) => (COUNT, "the number of rows, for example `n: 1000`"),
+        ("mixture" | "truth", _) => ("a mixture `( .. )`", MIXTURE),
+        ("sizes", 0) => {
+            ("a list of whole numbers", "the number of rows of each component, for example `sizes: [100, 50]`")
+        }
+        ("sizes", _) => (COUNT, "the number of rows of each component, for example `sizes: [100, 50]`"),
+        ("weights", 0) => (NUMBERS, "one for each component, for example `weights: [0.5, 0.5]`"),
+        ("weights", _) => (NUMBER, "one for each component, for example `weights: [0.5, 0.5]`"),
+        ("means", 0) => ("a list of means, each a list of numbers", MEANS),
+        ("means", 1) => ("a mean, a list of numbers", MEANS),
+        ("means", _) => (NUMBER, MEANS),
+        ("covariances", 0) => ("a list of matrices", MATRIX_EXAMPLES),
+        ("covariances" | "scale", _) => (MATRIX, MATRIX_EXAMPLES),
+        ("components", _) if outer == "prior" || outer == "Prior" => {
+            ("`FromData`, `Flat` or `Conjugate(..)`", "for example `components: Conjugate(kappa: 0.1, dof: 4.0)`")
+        }
+        ("components", _) => (COUNT, "the number of components, for example `components: 2`"),
+        ("covariance", _) => (
+            "`Free(..)`, `Tied(..)` or `Known(..)`",
+            "for example `covariance: Free(Full)`, `Tied(Diagonal)` or `Known(Isotropic(0.25))`",
+        ),
+        ("prior", _) => ("a prior `( .. )`", "for example `prior: (concentration: 1.0, components: FromData)`"),
+        ("concentration", 0) => (
+            "a number, or a list of numbers",
+            "for example `concentration: 1.0`, or one number for each component: `[1.0, 2.0]`",
+        ),
+        ("concentration", _) => (NUMBER, "one for each component, for example `concentration: [1.0, 2.0]`"),
+        ("mean", 0) => (NUMBERS, "one for each column, for example `mean: [0.0, 0.0]`"),
+        ("mean", _) => (NUMBER, "one for each column, for example `mean: [0.0, 0.0]`"),
+        ("kappa", _) => (NUMBER, "for example `kappa: 0.01`"),
+        ("dof", _) => (NUMBER, "for example `dof: 4.0`"),
+        ("objective", _) => ("`Likelihood` or `Posterior`", "for example `objective: Posterior`"),
+        ("restarts", _) => (COUNT, "for example `restarts: 20`"),
+        ("tolerance", _) => (NUMBER, "for example `tolerance: 1e-10`"),
+        ("max_iterations", _) => (COUNT, "for example `max_iterations: 10000`"),
+        ("initialisation", _) => {
+            ("`KMeansPlusPlus`, `RandomRows` or `Alternate`", "for example `initialisation: KMeansPlusPlus`")
+        }
+        ("collapse", _) => ("limits `( .. )`", "for example `collapse: (min_eigenvalue: 1e-6, min_rows: 2.0)`"),
+        ("min_eigenvalue", _) => (NUMBER, "for example `min_eigenvalue: 1e-6`"),
+        ("min_rows", _) => (NUMBER, "for example `min_rows: 2.0`"),
+        ("chains", _) => (COUNT, "for example `chains: 4`"),
+        ("warmup", _) => (COUNT, "for example `warmup: 500`"),
+        ("draws", _) => (COUNT, "for example `draws: 1000`"),
+        _ => ("a value", ""),
+    }
+}
+
+const MEANS: &str = "one mean for each component, for example `means: [[0.0, 0.0], [3.0, 1.0]]`";
+const MIXTURE: &str =
+    "for example `(weights: [0.5, 0.5], means: [[0.0], [3.0]], covariances: [Isotropic(1.0), Isotropic(0.25)])`";
+
+/// The smallest whole config, for one who has none yet.
+pub(super) const EXPERIMENT: &str = "the smallest experiment:
+Experiment(
+    name: \"faithful\",
+    seed: 20,
+    data: Csv(path: \"../data/faithful.csv\"),
+    model: (components: 2, covariance: Free(Full)),
+    fits: [Em()],
+)";

@@ -1,0 +1,87 @@
+//! Writes a config: [`Experiment`] to RON that reads back the same, laid out for people.
+
+use ron::extensions::Extensions;
+
+use super::outline::Outline;
+use super::schema::Experiment;
+
+const WIDTH: usize = 100;
+
+/// The experiment as RON, every setting written out.
+///
+/// Reading it back gives an equal experiment, floats bit for bit. What fits on a line stands on one line.
+pub fn to_ron(experiment: &Experiment) -> String {
+    let options = ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME);
+    // Plain data written to a String cannot fail. If it did, this text would be no experiment for any reader.
+    let packed = options.to_string(experiment).unwrap_or_else(|error| format!("/* {error} */"));
+    let packed = format!("Experiment{packed}");
+    let mut text = String::new();
+    lay_out(&Outline::new(&packed), 0, 0, &mut text);
+    text.push('\n');
+    text
+}
+
+/// Writes one value, its key included: on one line if there is room, or else one child per line.
+fn lay_out(outline: &Outline<'_>, value: usize, indent: usize, text: &mut String) {
+    let line = one_line(outline, value);
+    let has_fields = |value: usize| outline.children(value).any(|child| outline.key(child).is_some());
+    let children: Vec<_> = outline.children(value).collect();
+    let list_of_structs =
+        outline.is_list(value) && children.len() > 1 && children.iter().any(|&child| has_fields(child));
+    if value != 0 && !list_of_structs && indent + line.chars().count() < WIDTH || children.is_empty() {
+        text.push_str(&line);
+        return;
+    }
+    let span = &outline.values[value].span;
+    let open = outline.values[value].open.unwrap_or(span.start);
+    text.push_str(&key(outline, value));
+    text.push_str(&outline.text[span.start..=open]);
+    if children.iter().all(|&child| outline.values[child].open.is_none() && outline.key(child).is_none()) {
+        fill(outline, &children, indent + 4, text);
+    } else {
+        for &child in &children {
+            new_line(indent + 4, text);
+            lay_out(outline, child, indent + 4, text);
+            text.push(',');
+        }
+    }
+    new_line(indent, text);
+    text.push_str(&outline.text[span.end - 1..span.end]);
+}
+
+/// Numbers or texts: as many on a line as there is room for.
+fn fill(outline: &Outline<'_>, children: &[usize], indent: usize, text: &mut String) {
+    let mut column = WIDTH;
+    for &child in children {
+        let word = outline.slice(&outline.values[child].span);
+        let width = word.chars().count() + 2; // the comma, and the blank before the next
+        if column + width > WIDTH {
+            new_line(indent, text);
+            column = indent;
+        } else {
+            text.push(' ');
+        }
+        text.push_str(word);
+        text.push(',');
+        column += width;
+    }
+}
+
+fn one_line(outline: &Outline<'_>, value: usize) -> String {
+    let span = outline.values[value].span.clone();
+    let Some(open) = outline.values[value].open else {
+        return key(outline, value) + outline.slice(&span);
+    };
+    let children: Vec<_> = outline.children(value).map(|child| one_line(outline, child)).collect();
+    let (head, close) = (&outline.text[span.start..=open], &outline.text[span.end - 1..span.end]);
+    format!("{}{head}{}{close}", key(outline, value), children.join(", "))
+}
+
+fn key(outline: &Outline<'_>, value: usize) -> String {
+    outline.key(value).map_or(String::new(), |key| format!("{key}: "))
+}
+
+fn new_line(indent: usize, text: &mut String) {
+    text.push('\n');
+    text.extend(std::iter::repeat_n(' ', indent));
+}

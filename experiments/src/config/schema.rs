@@ -1,0 +1,334 @@
+//! The config as written: plain data, one type for each group of fields that a user can write.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// One experiment: a data set, a model, and the fits to run on them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Names the experiment and its folder of results.
+    pub name: String,
+    /// The one seed that every random stream is derived from.
+    pub seed: u64,
+    /// Where the rows come from.
+    pub data: Data,
+    /// The model that every fit starts from.
+    pub model: Model,
+    /// What is run on the data, in this order.
+    pub fits: Vec<Fit>,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Data {
+    /// A comma-separated file with a header.
+    Csv {
+        /// The file, relative to the folder of the config.
+        path: String,
+        /// The columns to fit; left out: all numeric columns.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        columns: Option<Vec<String>>,
+        /// A column of known classes: compared with, never fitted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        labels: Option<String>,
+        /// The mixture that the rows are known to come from.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        truth: Option<Mixture>,
+    },
+    /// Rows drawn from a given mixture.
+    Simulate {
+        /// Number of rows; may be left out when `sizes` is given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        n: Option<usize>,
+        /// What the rows are drawn from.
+        mixture: Mixture,
+        /// The exact number of rows of each component, instead of numbers drawn by the weights.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sizes: Option<Vec<usize>>,
+        /// A seed of its own for the data; left out: derived from the seed of the experiment.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+    },
+    /// Rows drawn from a mixture that is itself drawn from the prior of the model.
+    SimulateFromPrior {
+        /// Number of rows.
+        n: usize,
+        /// A seed of its own for the data; left out: derived from the seed of the experiment.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+    },
+}
+
+/// A mixture of K normal distributions in d dimensions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mixture {
+    /// K weights.
+    pub weights: Vec<f64>,
+    /// K means of d numbers.
+    pub means: Vec<Vec<f64>>,
+    /// K covariances.
+    pub covariances: Vec<Matrix>,
+}
+
+/// A symmetric matrix, written in the shortest form that holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Matrix {
+    /// All d rows.
+    Full(Vec<Vec<f64>>),
+    /// The d diagonal entries.
+    Diagonal(Vec<f64>),
+    /// One number, repeated along the diagonal.
+    Isotropic(f64),
+}
+
+/// The mixture model to fit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Number of components, K.
+    pub components: usize,
+    /// Shape and tying of the covariances.
+    pub covariance: Covariance,
+    /// Left out: the default prior.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
+}
+
+/// The fields of [`Model`] that one fit has otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename = "Model")]
+pub struct ModelOverride {
+    /// In place of `model.components`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub components: Option<usize>,
+    /// In place of `model.covariance`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covariance: Option<Covariance>,
+    /// In place of `model.prior`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
+}
+
+/// The shape of a covariance matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shape {
+    /// Any positive definite matrix.
+    Full,
+    /// A variance for each dimension.
+    Diagonal,
+    /// One variance for all dimensions.
+    Isotropic,
+}
+
+/// Whether the components share their covariance, and its shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Covariance {
+    /// Each component has its own.
+    Free(Shape),
+    /// All components share one.
+    Tied(Shape),
+    /// Given, not learned.
+    Known(Matrix),
+}
+
+/// The prior of weights, means and covariances; what is left out has its default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prior {
+    /// Of the Dirichlet distribution of the weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concentration: Option<Concentration>,
+    /// Of the means and covariances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub components: Option<ComponentPrior>,
+}
+
+/// A Dirichlet concentration: one number for all components, or one for each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Concentration {
+    /// The same number for every component: `1.0`.
+    Same(f64),
+    /// K numbers: `[1.0, 2.0]`.
+    Each(Vec<f64>),
+}
+
+// By hand and not `untagged`, which would lose the reason and the place of an error inside the list.
+impl<'de> Deserialize<'de> for Concentration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrList;
+
+        impl<'de> de::Visitor<'de> for NumberOrList {
+            type Value = Concentration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a list of numbers")
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Concentration, E> {
+                Ok(Concentration::Same(number))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Concentration, E> {
+                Ok(Concentration::Same(number as f64))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Concentration, E> {
+                Ok(Concentration::Same(number as f64))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Concentration, A::Error> {
+                let list = de::value::SeqAccessDeserializer::new(seq);
+                Vec::deserialize(list).map(Concentration::Each)
+            }
+        }
+
+        deserializer.deserialize_any(NumberOrList)
+    }
+}
+
+impl Serialize for Concentration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Concentration::Same(number) => serializer.serialize_f64(*number),
+            Concentration::Each(numbers) => numbers.serialize(serializer),
+        }
+    }
+}
+
+/// The prior of one component's mean and covariance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum ComponentPrior {
+    /// The conjugate prior with every hyperparameter taken from the data: the default.
+    FromData,
+    /// No prior on means and covariances: EM only.
+    Flat,
+    /// The conjugate prior; what is left out is taken from the data.
+    Conjugate {
+        /// m0, d numbers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mean: Option<Vec<f64>>,
+        /// How many rows the prior mean is worth.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kappa: Option<f64>,
+        /// Degrees of freedom of the (inverse-)Wishart or gamma distribution.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dof: Option<f64>,
+        /// Scale matrix of the prior of the covariance.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        scale: Option<Matrix>,
+    },
+}
+
+/// One fit. A setting that is left out has its default as soon as the config is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Fit {
+    /// A point estimate by expectation-maximisation.
+    Em {
+        /// Tells two fits apart.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Single fields of the model that this fit has otherwise.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        model: Option<ModelOverride>,
+        /// What is maximised.
+        #[serde(default)]
+        objective: Objective,
+        /// Number of starts; the best end counts.
+        #[serde(default = "default_restarts")]
+        restarts: usize,
+        /// Relative gain of the objective below which a start has converged.
+        #[serde(default = "default_tolerance")]
+        tolerance: f64,
+        /// Iterations after which a start stops in any case.
+        #[serde(default = "default_max_iterations")]
+        max_iterations: usize,
+        /// How a start begins.
+        #[serde(default)]
+        initialisation: Initialisation,
+        /// When a component counts as collapsed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        collapse: Option<Collapse>,
+    },
+    /// Draws from the posterior by Gibbs sampling.
+    Gibbs {
+        /// Tells two fits apart.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Single fields of the model that this fit has otherwise.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        model: Option<ModelOverride>,
+        /// Number of independent chains.
+        #[serde(default = "default_chains")]
+        chains: usize,
+        /// Sweeps of each chain that are thrown away first.
+        #[serde(default = "default_warmup")]
+        warmup: usize,
+        /// Draws kept from each chain.
+        #[serde(default = "default_draws")]
+        draws: usize,
+    },
+}
+
+/// What EM maximises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Objective {
+    /// The likelihood: maximum likelihood.
+    #[default]
+    Likelihood,
+    /// The joint density of parameters and data: MAP.
+    Posterior,
+}
+
+/// How a start of EM begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Initialisation {
+    /// Means spread over the rows by k-means++.
+    KMeansPlusPlus,
+    /// Means at K rows drawn at random.
+    RandomRows,
+    /// The two in turn, from start to start.
+    #[default]
+    Alternate,
+}
+
+/// When a component counts as collapsed; what is left out has its default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collapse {
+    /// Smallest eigenvalue that a covariance may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_eigenvalue: Option<f64>,
+    /// Fewest rows (sum of responsibilities) that a component may hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_rows: Option<f64>,
+}
+
+fn default_restarts() -> usize {
+    20
+}
+
+fn default_tolerance() -> f64 {
+    1e-10
+}
+
+fn default_max_iterations() -> usize {
+    10_000
+}
+
+fn default_chains() -> usize {
+    4
+}
+
+fn default_warmup() -> usize {
+    500
+}
+
+fn default_draws() -> usize {
+    1000
+}

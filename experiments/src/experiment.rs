@@ -1,0 +1,70 @@
+//! The experiment as used: data, models and settings that are known to fit each other.
+
+use gmm_core::{Data, Mixture, Model};
+use gmm_em::Em;
+use gmm_mcmc::Gibbs;
+
+use crate::config;
+
+/// An experiment that can run.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// The name, also of its folder of results.
+    pub name: String,
+    /// The seed that all random streams are derived from.
+    pub seed: u64,
+    /// The rows and what is known about them.
+    pub data: DataSet,
+    /// What is run, in order.
+    pub fits: Vec<Fit>,
+    /// The config with every default filled in: what `experiment.ron` holds.
+    pub config: config::Experiment,
+}
+
+/// Rows and what is known about them.
+#[derive(Debug, Clone)]
+pub struct DataSet {
+    /// The rows.
+    pub data: Data,
+    /// The names of the columns (d).
+    pub columns: Vec<String>,
+    /// Where they come from, in a word: a file name, or `simulated`.
+    pub source: String,
+    /// SHA-256 of the file, or of the `data.csv` that a simulation leaves.
+    pub sha256: String,
+    /// Known classes, compared with and never fitted.
+    pub labels: Option<Labels>,
+    /// The mixture that the rows are known to come from.
+    pub truth: Option<Mixture>,
+    /// The rows as a file, where they did not come from one.
+    pub csv: Option<String>,
+}
+
+/// A known class for each row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// The names of the classes, in the order of their first row.
+    pub classes: Vec<String>,
+    /// The class of each row (n), as an index.
+    pub of_rows: Vec<usize>,
+}
+
+/// One fit of the experiment.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// Its name, unlike any other's.
+    pub name: String,
+    /// The model with its priors.
+    pub model: Model,
+    /// How it is fitted.
+    pub method: Method,
+}
+
+/// How a model is fitted.
+#[derive(Debug, Clone)]
+pub enum Method {
+    /// Expectation-maximisation.
+    Em(Em),
+    /// Gibbs sampling.
+    Gibbs(Gibbs),
+}

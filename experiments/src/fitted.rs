@@ -1,0 +1,193 @@
+//! What a fit recovered, with everything that a report needs.
+
+use std::fmt;
+
+use gmm_core::{Label, Mixture, Model};
+use gmm_em::{Criteria, Objective, Restart, Stop};
+use gmm_mcmc::{Draws, Levels, QuantitySummary};
+
+/// The results of one experiment.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The fits that ended, in order.
+    pub fits: Vec<FitResult>,
+    /// The names of the fits that failed, with the reason.
+    pub failures: Vec<(String, String)>,
+}
+
+/// One fit: a mixture and what it is worth.
+#[derive(Debug)]
+pub struct FitResult {
+    /// The name of the fit.
+    pub name: String,
+    /// The model with its priors; concentrations in the order of the listed components.
+    pub model: Model,
+    /// The estimate; for Gibbs the posterior means. Components in the listed order: matched to the truth where
+    /// there is one, else by their means.
+    pub mixture: Mixture,
+    /// The log-likelihood there, with all constants.
+    pub ln_likelihood: f64,
+    /// Log-likelihood plus log prior there; `None` without a proper prior, except for the posterior objective.
+    pub ln_posterior: Option<f64>,
+    /// AIC, BIC, ICL there.
+    pub criteria: Criteria,
+    /// The most probable component of each row (n) there.
+    pub classification: Vec<Label>,
+    /// How long it took.
+    pub seconds: f64,
+    /// What only EM has.
+    pub em: Option<EmDetail>,
+    /// What only Gibbs sampling has.
+    pub gibbs: Option<GibbsDetail>,
+}
+
+/// How EM came to its estimate.
+#[derive(Debug)]
+pub struct EmDetail {
+    /// What was maximised.
+    pub objective: Objective,
+    /// Why the best climb ended.
+    pub stop: Stop,
+    /// The objective of the best climb at each iteration.
+    pub trace: Vec<f64>,
+    /// Its limit by Aitken's extrapolation.
+    pub aitken_limit: f64,
+    /// Which restart was the best, from 0.
+    pub best: usize,
+    /// All restarts.
+    pub restarts: Vec<Restart>,
+}
+
+/// The posterior that Gibbs sampling drew from.
+#[derive(Debug)]
+pub struct GibbsDetail {
+    /// All draws.
+    pub draws: Draws,
+    /// The reported quantities.
+    pub quantities: Vec<QuantitySummary>,
+    /// The level of each chain.
+    pub levels: Levels,
+}
+
+impl GibbsDetail {
+    /// The summary of a quantity.
+    pub fn quantity(&self, name: &str) -> Option<&QuantitySummary> {
+        self.quantities.iter().find(|quantity| quantity.name == name)
+    }
+
+    /// The largest R-hat of any quantity; NaN if none has one.
+    pub fn worst_r_hat(&self) -> f64 {
+        self.quantities.iter().map(|q| q.r_hat).fold(f64::NAN, f64::max)
+    }
+
+    /// The smallest effective sample size of any quantity, bulk or tail; NaN if none has one.
+    pub fn least_ess(&self) -> f64 {
+        self.quantities.iter().flat_map(|q| [q.ess_bulk, q.ess_tail]).fold(f64::NAN, f64::min)
+    }
+}
+
+/// What a reader must know before believing a fit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Warning {
+    /// R-hat above its limit.
+    RHat {
+        /// The quantities.
+        quantities: Vec<String>,
+    },
+    /// An effective sample size below its limit.
+    Ess {
+        /// The quantities.
+        quantities: Vec<String>,
+    },
+    /// Chains sit in different modes.
+    Levels {
+        /// The mean log posterior of each chain.
+        means: Vec<f64>,
+    },
+    /// The best climb ran out of iterations.
+    NotConverged {
+        /// Iterations taken.
+        iterations: usize,
+    },
+    /// Restarts that collapsed.
+    Collapsed {
+        /// How many.
+        collapsed: usize,
+        /// Of how many.
+        restarts: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::RHat { quantities } => {
+                write!(f, "R-hat above {}: {}", QuantitySummary::R_HAT_LIMIT, listed(quantities))?;
+                write!(f, "; the chains have not mixed, run longer")
+            }
+            Warning::Ess { quantities } => {
+                write!(f, "effective sample size below {}: {}", QuantitySummary::ESS_LIMIT, listed(quantities))?;
+                write!(f, "; take more draws")
+            }
+            Warning::Levels { means } => {
+                let means: Vec<String> = means.iter().map(|m| format!("{m:.2}")).collect();
+                write!(f, "chains disagree in level (mean ln posterior by chain: {})", means.join(", "))?;
+                write!(f, "; they sit in different modes, so their mixture is not the posterior")
+            }
+            Warning::NotConverged { iterations } => {
+                write!(f, "the best restart did not converge in {iterations} iterations; raise max_iterations")
+            }
+            Warning::Collapsed { collapsed, restarts } => {
+                write!(f, "{collapsed} of {restarts} restarts collapsed onto few rows and were set aside")
+            }
+        }
+    }
+}
+
+/// Names, the first twelve of them.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 12;
+    let shown = names[..names.len().min(MOST)].join(", ");
+    match names.len().checked_sub(MOST) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
+}
+
+impl FitResult {
+    /// The word for the method in results.
+    pub fn method(&self) -> &'static str {
+        if self.gibbs.is_some() { "gibbs" } else { "em" }
+    }
+
+    /// Everything worth a warning.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if let Some(gibbs) = &self.gibbs {
+            let named = |test: fn(&QuantitySummary) -> bool| -> Vec<String> {
+                gibbs.quantities.iter().filter(|q| test(q)).map(|q| q.name.clone()).collect()
+            };
+            let (high, low) = (named(QuantitySummary::has_high_r_hat), named(QuantitySummary::has_low_ess));
+            if !high.is_empty() {
+                warnings.push(Warning::RHat { quantities: high });
+            }
+            if !low.is_empty() {
+                warnings.push(Warning::Ess { quantities: low });
+            }
+            if gibbs.levels.disagree {
+                warnings.push(Warning::Levels { means: gibbs.levels.means.clone() });
+            }
+        }
+        if let Some(em) = &self.em {
+            if em.stop == Stop::MaxIterations {
+                warnings.push(Warning::NotConverged { iterations: em.trace.len().saturating_sub(1) });
+            }
+            let collapsed = |r: &&Restart| matches!(r.outcome, gmm_em::Outcome::Collapsed(_));
+            let collapsed = em.restarts.iter().filter(collapsed).count();
+            if collapsed > 0 {
+                warnings.push(Warning::Collapsed { collapsed, restarts: em.restarts.len() });
+            }
+        }
+        warnings
+    }
+}

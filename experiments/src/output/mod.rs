@@ -1,0 +1,14 @@
+//! Everything that reaches the disk: whole files, the folder of one experiment, posterior draws.
+
+mod draws;
+mod error;
+mod files;
+mod results;
+mod zarr;
+
+pub use draws::{DrawsFault, DrawsTable, Values, Variable};
+pub(crate) use error::check_name;
+pub use error::{NameFault, OutputError};
+pub use files::write_whole;
+pub use results::ResultsDir;
+pub use zarr::write_draws;

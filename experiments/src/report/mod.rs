@@ -1,0 +1,8 @@
+//! Results for people: tables for the terminal, a page for the browser.
+
+mod html;
+mod numbers;
+mod terminal;
+
+pub(crate) use html::html;
+pub(crate) use terminal::terminal;

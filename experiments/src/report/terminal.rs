@@ -1,0 +1,237 @@
+//! The tables at the end of a run.
+
+use std::fmt::Write;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, Table};
+use gmm_core::{Mixture, Structure};
+
+use crate::compare::{Comparison, true_value};
+use crate::experiment::Experiment;
+use crate::fitted::{FitResult, Outcome};
+use crate::report::numbers::{ln, maybe, seconds, short};
+use crate::summary::{Summary, structure_words};
+
+/// Parameters beyond these are left to `summary.json`.
+const MOST_PARAMETERS: usize = 60;
+
+/// The whole text.
+pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Summary) -> String {
+    let data = &experiment.data;
+    let mut text = String::new();
+    let (n, d) = (data.data.n(), data.data.d());
+    let columns = data.columns.join(", ");
+    let _ = writeln!(
+        text,
+        "{}: {n} rows of {d} from {} ({columns}), seed {}",
+        experiment.name, data.source, experiment.seed
+    );
+    let mut counts: Vec<usize> = outcome.fits.iter().map(|fit| fit.mixture.k()).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    for k in counts {
+        let fits: Vec<&FitResult> = outcome.fits.iter().filter(|fit| fit.mixture.k() == k).collect();
+        let truth = data.truth.as_ref().filter(|truth| truth.k() == k);
+        let _ = writeln!(text, "\nParameters, K = {k}{}\n{}", legend(&fits, truth), parameters(&fits, truth, k, d));
+    }
+    if !outcome.fits.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nFits (BIC = -2 ln L + p ln n, smaller is better; mclust's sign is the opposite)\n{}",
+            fits(outcome, summary)
+        );
+    }
+    if !summary.comparison().is_empty() {
+        let _ = writeln!(
+            text,
+            "\nComparison (means in column sds; covariances by relative Frobenius distance)\n{}",
+            comparison(summary.comparison())
+        );
+    }
+    for fit in &outcome.fits {
+        for warning in fit.warnings() {
+            let _ = writeln!(text, "\nwarning: {}: {warning}", fit.name);
+        }
+    }
+    for (fit, reason) in &outcome.failures {
+        let _ = writeln!(text, "\nfailed: {fit}: {reason}");
+    }
+    text
+}
+
+fn legend(fits: &[&FitResult], truth: Option<&Mixture>) -> String {
+    let posterior = fits.iter().any(|fit| fit.gibbs.is_some());
+    match (posterior, truth.is_some()) {
+        (true, true) => " (posterior mean [90 % interval]; + covers the truth, ! does not)".to_owned(),
+        (true, false) => " (posterior mean [90 % interval])".to_owned(),
+        (false, _) => String::new(),
+    }
+}
+
+/// One parameter as the tables show it: what it is, its value in a mixture, the quantity of a posterior.
+struct Parameter {
+    name: String,
+    value: Box<dyn Fn(&Mixture) -> f64>,
+    quantity: String,
+    /// Whether the quantity is the square of the value.
+    squared: bool,
+}
+
+/// Weights, means and standard deviations of all components.
+fn listed(k: usize, d: usize) -> Vec<Parameter> {
+    let mut all = Vec::new();
+    for c in 0..k {
+        let quantity = format!("weights[{c}]");
+        let value = Box::new(move |m: &Mixture| m.weights()[c]);
+        all.push(Parameter { name: format!("weight {c}"), value, quantity, squared: false });
+    }
+    let axis = |j: usize| if d > 1 { format!(", {j}") } else { String::new() };
+    for c in 0..k {
+        for j in 0..d {
+            let quantity = format!("means[{c},{j}]");
+            let value = Box::new(move |m: &Mixture| m.mean(c)[j]);
+            all.push(Parameter { name: format!("mean {c}{}", axis(j)), value, quantity, squared: false });
+        }
+    }
+    for c in 0..k {
+        for j in 0..d {
+            let quantity = format!("covariances[{c},{j},{j}]");
+            let value = Box::new(move |m: &Mixture| m.covariance(c).as_symmetric().get(j, j).sqrt());
+            all.push(Parameter { name: format!("sd {c}{}", axis(j)), value, quantity, squared: true });
+        }
+    }
+    all
+}
+
+fn parameters(fits: &[&FitResult], truth: Option<&Mixture>, k: usize, d: usize) -> Table {
+    let mut table = table();
+    let mut header = vec![String::new()];
+    header.extend(truth.map(|_| "truth".to_owned()));
+    header.extend(fits.iter().map(|fit| fit.name.clone()));
+    table.set_header(header);
+    let all = listed(k, d);
+    for parameter in all.iter().take(MOST_PARAMETERS) {
+        let mut row = vec![Cell::new(&parameter.name)];
+        row.extend(truth.map(|truth| right(short((parameter.value)(truth)))));
+        row.extend(fits.iter().map(|fit| right(estimate(fit, parameter, truth))));
+        table.add_row(row);
+    }
+    if all.len() > MOST_PARAMETERS {
+        table.add_row(vec![Cell::new(format!("and {} more in summary.json", all.len() - MOST_PARAMETERS))]);
+    }
+    table
+}
+
+fn estimate(fit: &FitResult, parameter: &Parameter, truth: Option<&Mixture>) -> String {
+    let value = short((parameter.value)(&fit.mixture));
+    let name = stored_name(fit, &parameter.quantity);
+    let Some(quantity) = fit.gibbs.as_ref().and_then(|gibbs| gibbs.quantity(&name)) else { return value };
+    let show = |q: f64| short(if parameter.squared { q.max(0.0).sqrt() } else { q });
+    let mark = truth
+        .and_then(|truth| true_value(&parameter.quantity, truth))
+        .map(|truth| if (quantity.q5..=quantity.q95).contains(&truth) { " +" } else { " !" });
+    format!("{value} [{}, {}]{}", show(quantity.q5), show(quantity.q95), mark.unwrap_or_default())
+}
+
+/// Shared covariances are reported for component 0, isotropic ones for coordinate 0.
+fn stored_name(fit: &FitResult, name: &str) -> String {
+    let Some(indices) = name.strip_prefix("covariances[") else { return name.to_owned() };
+    let mut at: Vec<&str> = indices.trim_end_matches(']').split(',').collect();
+    if !matches!(fit.model.structure(), Structure::Free(_)) {
+        at[0] = "0";
+    }
+    if fit.model.shape() == gmm_core::Shape::Isotropic {
+        (at[1], at[2]) = ("0", "0");
+    }
+    format!("covariances[{}]", at.join(","))
+}
+
+fn fits(outcome: &Outcome, summary: &Summary) -> Table {
+    let mut table = table();
+    table.set_header([
+        "fit",
+        "model",
+        "ln L",
+        "ln posterior",
+        "p",
+        "BIC",
+        "ICL",
+        "how it ended",
+        "R-hat",
+        "ESS",
+        "time",
+    ]);
+    if let Some(ln_likelihood) = summary.truth_ln_likelihood() {
+        table.add_row(vec![Cell::new("truth"), Cell::new(""), right(ln(ln_likelihood))]);
+    }
+    for fit in &outcome.fits {
+        let gibbs = fit.gibbs.as_ref();
+        table.add_row(vec![
+            Cell::new(&fit.name),
+            Cell::new(model(fit)),
+            right(ln(fit.ln_likelihood)),
+            right(maybe(fit.ln_posterior, ln)),
+            right(fit.model.n_parameters().to_string()),
+            right(short(fit.criteria.bic)),
+            right(short(fit.criteria.icl)),
+            Cell::new(ending(fit)),
+            right(maybe(gibbs.map(|gibbs| gibbs.worst_r_hat()), short)),
+            right(maybe(gibbs.map(|gibbs| gibbs.least_ess()), |ess| format!("{ess:.0}"))),
+            right(seconds(fit.seconds)),
+        ]);
+    }
+    table
+}
+
+/// The model in the words of a config: `2 Free(Full)`.
+pub(crate) fn model(fit: &FitResult) -> String {
+    let (shape, tying) = structure_words(fit.model.structure());
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    format!("{} {}({})", fit.model.k(), capital(tying), capital(shape))
+}
+
+/// How a fit ended, in a few words.
+pub(crate) fn ending(fit: &FitResult) -> String {
+    if let Some(em) = &fit.em {
+        let same = em.restarts.iter().filter(|r| (r.objective - em.restarts[em.best].objective).abs() < 1e-6).count();
+        let stop = match em.stop {
+            gmm_em::Stop::Converged => "converged",
+            gmm_em::Stop::MaxIterations => "not converged",
+        };
+        let steps = em.trace.len().saturating_sub(1);
+        return format!("{stop}, {steps} iterations, {same} of {} restarts", em.restarts.len());
+    }
+    match &fit.gibbs {
+        Some(gibbs) => format!("{} chains x {} draws", gibbs.draws.chains().len(), gibbs.draws.n_draws()),
+        None => String::new(),
+    }
+}
+
+fn comparison(rows: &[Comparison]) -> Table {
+    let mut table = table();
+    table.set_header(["fit", "against", "ln L difference", "weights", "means", "covariances", "ARI", "90 % covers"]);
+    for row in rows {
+        let covers = row.coverage.map_or_else(|| "-".to_owned(), |c| format!("{} of {}", c.inside, c.of));
+        table.add_row(vec![
+            Cell::new(&row.fit),
+            Cell::new(&row.against),
+            right(maybe(row.ln_likelihood_difference, ln)),
+            right(maybe(row.max_weight_error, short)),
+            right(maybe(row.rms_mean_error, short)),
+            right(maybe(row.max_covariance_error, short)),
+            right(maybe(row.adjusted_rand_index, short)),
+            right(covers),
+        ]);
+    }
+    table
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table
+}
+
+fn right(text: impl ToString) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}

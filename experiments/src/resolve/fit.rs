@@ -1,0 +1,182 @@
+//! The fits of a config: their models, settings and names.
+
+use std::collections::HashMap;
+
+use gmm_core::Model;
+use gmm_em::{CollapseRule, Em, EmError, Objective, Seedings};
+use gmm_mcmc::{Gibbs, GibbsError};
+
+use crate::config::{self, ConfigError, Source};
+use crate::experiment::{DataSet, Fit, Method};
+use crate::resolve::model::{self, Written};
+
+/// All fits, as used and as written with every default filled in.
+pub(super) fn resolve_all(
+    experiment: &config::Experiment,
+    source: &Source,
+    data: &DataSet,
+) -> Result<(Vec<Fit>, Vec<config::Fit>), ConfigError> {
+    let names = names(&experiment.fits, source)?;
+    let mut fits = Vec::new();
+    let mut used = Vec::new();
+    for (i, (written, name)) in experiment.fits.iter().zip(names).enumerate() {
+        let path = format!("fits[{i}]");
+        let (other, method) = match written {
+            config::Fit::Em { model, .. } => (model.as_ref(), em(written)),
+            config::Fit::Gibbs { model, chains, warmup, draws, .. } => {
+                (model.as_ref(), Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws }))
+            }
+        };
+        let fields = Written::overridden(&experiment.model, other, &format!("{path}.model"));
+        let model = model_of(source, &fields, &method, data)?;
+        check(source, &path, &fields, &model, &method, data)?;
+        used.push(as_used(written, &name, &model));
+        fits.push(Fit { name, model, method });
+    }
+    Ok((fits, used))
+}
+
+/// Maximum likelihood does not use the priors: where the data do not determine the default prior, it goes without.
+fn model_of(source: &Source, fields: &Written<'_>, method: &Method, data: &DataSet) -> Result<Model, ConfigError> {
+    let resolved = model::resolve(source, fields, data.data.d(), Some(&data.data));
+    let likelihood = matches!(method, Method::Em(em) if em.objective == Objective::Likelihood);
+    let by_default = matches!(
+        fields.prior.0.and_then(|prior| prior.components.as_ref()),
+        None | Some(config::ComponentPrior::FromData)
+    );
+    match resolved {
+        Err(error) if likelihood && by_default && error.field().ends_with(".scale") => {
+            let flat = config::Prior {
+                concentration: fields.prior.0.and_then(|prior| prior.concentration.clone()),
+                components: Some(config::ComponentPrior::Flat),
+            };
+            let fields = Written {
+                components: fields.components.clone(),
+                covariance: (fields.covariance.0, fields.covariance.1.clone()),
+                prior: (Some(&flat), fields.prior.1.clone()),
+                together: fields.together,
+            };
+            model::resolve(source, &fields, data.data.d(), Some(&data.data))
+        }
+        other => other,
+    }
+}
+
+fn em(fit: &config::Fit) -> Method {
+    let config::Fit::Em { objective, restarts, tolerance, max_iterations, initialisation, collapse, .. } = fit else {
+        return Method::Em(Em::default());
+    };
+    let default = CollapseRule::default();
+    let rule = collapse.as_ref();
+    Method::Em(Em {
+        objective: match objective {
+            config::Objective::Likelihood => Objective::Likelihood,
+            config::Objective::Posterior => Objective::Posterior,
+        },
+        restarts: *restarts,
+        tolerance: *tolerance,
+        max_iterations: *max_iterations,
+        seedings: match initialisation {
+            config::Initialisation::KMeansPlusPlus => Seedings::KMeansPlusPlus,
+            config::Initialisation::RandomRows => Seedings::RandomRows,
+            config::Initialisation::Alternate => Seedings::Alternate,
+        },
+        collapse: CollapseRule {
+            min_eigenvalue: rule.and_then(|rule| rule.min_eigenvalue).unwrap_or(default.min_eigenvalue),
+            min_rows: rule.and_then(|rule| rule.min_rows),
+        },
+    })
+}
+
+/// What the libraries would refuse when they run, at its place in the config.
+fn check(
+    source: &Source,
+    path: &str,
+    fields: &Written<'_>,
+    model: &Model,
+    method: &Method,
+    data: &DataSet,
+) -> Result<(), ConfigError> {
+    let too_few = |error: &dyn std::fmt::Display| source.error_at(&fields.components.1, error, None);
+    match method {
+        Method::Em(em) => gmm_em::check(model, &data.data, em).map_err(|error| match &error {
+            EmError::Seeding(_) => too_few(&error),
+            EmError::Setting { name: name @ ("min_eigenvalue" | "min_rows"), .. } => {
+                source.error_at(&format!("{path}.collapse.{name}"), &error, None)
+            }
+            EmError::Setting { name, .. } => source.error_at(&format!("{path}.{name}"), &error, None),
+            EmError::Concentration { .. } => {
+                source.error_at(&format!("{}.concentration", fields.prior.1), &error, None)
+            }
+            EmError::ConstantColumn { column } => {
+                let message = format!(
+                    "the column {:?} is constant, so the likelihood grows without bound",
+                    data.columns[*column]
+                );
+                let help = "drop the column, or maximise the posterior under a prior with a given scale";
+                source.error_at(&format!("data.columns[{column}]"), message, Some(help))
+            }
+            EmError::Decreased { .. } | EmError::AllCollapsed { .. } => source.error_at(path, &error, None),
+        }),
+        Method::Gibbs(gibbs) => gmm_mcmc::check(model, &data.data, gibbs).map_err(|error| match &error {
+            GibbsError::FlatPrior => source.error_at(&format!("{}.components", fields.prior.1), &error, None),
+            GibbsError::Zero { name } => source.error_at(&format!("{path}.{name}"), &error, None),
+            GibbsError::Seeding(_) => too_few(&error),
+            GibbsError::Degenerate { .. } | GibbsError::NotFinite { .. } => source.error_at(path, &error, None),
+        }),
+    }
+}
+
+/// Names that tell the fits apart: as written, else `em`, `map` or `gibbs`, numbered where needed.
+fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigError> {
+    let written = |fit: &config::Fit| match fit {
+        config::Fit::Em { name, .. } | config::Fit::Gibbs { name, .. } => name.clone(),
+    };
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    for (i, name) in fits.iter().map(written).enumerate() {
+        let Some(name) = name else { continue };
+        let place = format!("fits[{i}].name");
+        crate::output::check_name(&name).map_err(|error| source.error_at(&place, error, None))?;
+        if let Some(other) = taken.insert(name.clone(), i) {
+            let message = format!("fits[{other}] has the name {name:?} already");
+            return Err(source.error_at(&place, message, Some("names tell fits apart")));
+        }
+    }
+    let mut names = Vec::new();
+    for (i, fit) in fits.iter().enumerate() {
+        let base = match fit {
+            config::Fit::Em { objective: config::Objective::Likelihood, .. } => "em",
+            config::Fit::Em { objective: config::Objective::Posterior, .. } => "map",
+            config::Fit::Gibbs { .. } => "gibbs",
+        };
+        let numbered = (1..).map(|m| if m == 1 { base.to_owned() } else { format!("{base}-{m}") });
+        let name = written(fit).or_else(|| {
+            let mut free = numbered.skip_while(|name| taken.contains_key(name));
+            free.next()
+        });
+        let name = name.unwrap_or_else(|| base.to_owned());
+        taken.insert(name.clone(), i);
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// The fit as `experiment.ron` writes it.
+fn as_used(written: &config::Fit, name: &str, model: &Model) -> config::Fit {
+    let mut used = written.clone();
+    match &mut used {
+        config::Fit::Em { name: as_name, model: as_model, collapse, .. } => {
+            (*as_name, *as_model) = (Some(name.to_owned()), Some(model::written(model)));
+            let rule = CollapseRule::default();
+            let given = collapse.take().unwrap_or_default();
+            *collapse = Some(config::Collapse {
+                min_eigenvalue: given.min_eigenvalue.or(Some(rule.min_eigenvalue)),
+                min_rows: given.min_rows.or(Some(rule.min_rows(model.d()))),
+            });
+        }
+        config::Fit::Gibbs { name: as_name, model: as_model, .. } => {
+            (*as_name, *as_model) = (Some(name.to_owned()), Some(model::written(model)));
+        }
+    }
+    used
+}

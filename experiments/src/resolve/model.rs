@@ -1,0 +1,230 @@
+//! A model with its priors from a config: what is left out is taken from the data.
+
+use gmm_core::{
+    ComponentPrior, Data, InverseWishart, Model, ModelError, NormalInverseWishart, Prior, Shape, Structure, Symmetric,
+};
+
+use crate::config::{self, ConfigError, Matrix, Source};
+use crate::resolve::matrix;
+
+/// A model as one fit sees it: each field with the path at which it is written.
+pub(super) struct Written<'a> {
+    pub(super) components: (usize, String),
+    pub(super) covariance: (&'a config::Covariance, String),
+    pub(super) prior: (Option<&'a config::Prior>, String),
+    /// Whether covariance and prior are written in the same block, so that they must fit as they are.
+    pub(super) together: bool,
+}
+
+impl<'a> Written<'a> {
+    /// The model of the experiment.
+    pub(super) fn base(model: &'a config::Model) -> Self {
+        Self {
+            components: (model.components, "model.components".to_owned()),
+            covariance: (&model.covariance, "model.covariance".to_owned()),
+            prior: (model.prior.as_ref(), "model.prior".to_owned()),
+            together: true,
+        }
+    }
+
+    /// The same with the single fields that a fit has otherwise.
+    pub(super) fn overridden(model: &'a config::Model, other: Option<&'a config::ModelOverride>, path: &str) -> Self {
+        let mut written = Self::base(model);
+        let Some(other) = other else { return written };
+        if let Some(components) = other.components {
+            written.components = (components, format!("{path}.components"));
+        }
+        if let Some(covariance) = &other.covariance {
+            written.covariance = (covariance, format!("{path}.covariance"));
+        }
+        if other.prior.is_some() {
+            written.prior = (other.prior.as_ref(), format!("{path}.prior"));
+        }
+        written.together = other.covariance.is_some() == other.prior.is_some();
+        written
+    }
+}
+
+/// A model whose prior is given in full, before there are data.
+pub(super) fn without_data(source: &Source, model: &config::Model) -> Result<Model, ConfigError> {
+    let complete = "`SimulateFromPrior` needs a complete prior: Conjugate(mean: .., kappa: .., dof: .., scale: ..)";
+    let missing = |what: &str| {
+        source.error_at(&format!("model.prior.components.{what}"), format!("{what} is missing"), Some(complete))
+    };
+    let components = model.prior.as_ref().and_then(|prior| prior.components.as_ref());
+    let Some(config::ComponentPrior::Conjugate { mean, kappa, dof, scale }) = components else {
+        return Err(source.error_at("model.prior", "no prior to draw from", Some(complete)));
+    };
+    let mean = mean.as_ref().ok_or_else(|| missing("mean"))?;
+    let known = matches!(model.covariance, config::Covariance::Known(_));
+    kappa.ok_or_else(|| missing("kappa"))?;
+    if !known {
+        dof.ok_or_else(|| missing("dof"))?;
+        scale.as_ref().ok_or_else(|| missing("scale"))?;
+    }
+    resolve(source, &Written::base(model), mean.len(), None)
+}
+
+/// The model in d dimensions. `data` gives what the prior leaves out.
+pub(super) fn resolve(
+    source: &Source,
+    written: &Written<'_>,
+    d: usize,
+    data: Option<&Data>,
+) -> Result<Model, ConfigError> {
+    let k = written.components.0;
+    if k == 0 || k > gmm_core::MAX_COMPONENTS {
+        return Err(source.error_at(&written.components.1, ModelError::Components { k }, None));
+    }
+    let structure = structure(source, written, d)?;
+    let prior_path = &written.prior.1;
+    let weights = weights(source, written.prior.0, prior_path, k)?;
+    let path = format!("{prior_path}.components");
+    let components = match written.prior.0.and_then(|prior| prior.components.as_ref()) {
+        Some(config::ComponentPrior::Flat) => ComponentPrior::Flat,
+        None | Some(config::ComponentPrior::FromData) => {
+            ComponentPrior::Conjugate(conjugate(source, &path, &Fields::default(), k, d, &structure, data)?)
+        }
+        Some(config::ComponentPrior::Conjugate { mean, kappa, dof, scale }) => {
+            let known = matches!(structure, Structure::Known(_));
+            for (field, given) in [("dof", dof.is_some()), ("scale", scale.is_some())] {
+                if known && given && written.together {
+                    let message = format!("the covariance is known, so {field} has no effect");
+                    return Err(source.error_at(&format!("{path}.{field}"), message, Some("leave it out")));
+                }
+            }
+            let fields = Fields { mean: mean.as_deref(), kappa: *kappa, dof: *dof, scale: scale.as_ref() };
+            ComponentPrior::Conjugate(conjugate(source, &path, &fields, k, d, &structure, data)?)
+        }
+    };
+    Model::new(d, structure, Prior { weights, components }).map_err(|error| source.error_at(&path, error, None))
+}
+
+/// The model as a config writes it, every default a number.
+pub(super) fn written(model: &Model) -> config::ModelOverride {
+    let shape = |shape| match shape {
+        Shape::Full => config::Shape::Full,
+        Shape::Diagonal => config::Shape::Diagonal,
+        Shape::Isotropic => config::Shape::Isotropic,
+    };
+    let covariance = match model.structure() {
+        Structure::Free(s) => config::Covariance::Free(shape(*s)),
+        Structure::Tied(s) => config::Covariance::Tied(shape(*s)),
+        Structure::Known(covariance) => config::Covariance::Known(matrix::written(covariance.as_symmetric())),
+    };
+    let components = match &model.prior().components {
+        ComponentPrior::Flat => config::ComponentPrior::Flat,
+        ComponentPrior::Conjugate(conjugate) => config::ComponentPrior::Conjugate {
+            mean: Some(conjugate.mean().to_vec()),
+            kappa: Some(conjugate.kappa()),
+            dof: conjugate.covariance().map(InverseWishart::dof),
+            scale: conjugate.covariance().map(|prior| matrix::written(prior.scale())),
+        },
+    };
+    let concentration = config::Concentration::Each(model.prior().weights.concentration().to_vec());
+    config::ModelOverride {
+        components: Some(model.k()),
+        covariance: Some(covariance),
+        prior: Some(config::Prior { concentration: Some(concentration), components: Some(components) }),
+    }
+}
+
+fn structure(source: &Source, written: &Written<'_>, d: usize) -> Result<Structure, ConfigError> {
+    let shape = |shape: &config::Shape| match shape {
+        config::Shape::Full => Shape::Full,
+        config::Shape::Diagonal => Shape::Diagonal,
+        config::Shape::Isotropic => Shape::Isotropic,
+    };
+    Ok(match written.covariance.0 {
+        config::Covariance::Free(s) => Structure::Free(shape(s)),
+        config::Covariance::Tied(s) => Structure::Tied(shape(s)),
+        config::Covariance::Known(known) => {
+            Structure::Known(matrix::covariance(source, &written.covariance.1, known, d)?)
+        }
+    })
+}
+
+fn weights(
+    source: &Source,
+    prior: Option<&config::Prior>,
+    path: &str,
+    k: usize,
+) -> Result<gmm_core::Dirichlet, ConfigError> {
+    let path = format!("{path}.concentration");
+    let (concentration, one_for_all) = match prior.and_then(|prior| prior.concentration.as_ref()) {
+        None => (vec![1.0; k], true),
+        Some(config::Concentration::Same(a)) => (vec![*a; k], true),
+        Some(config::Concentration::Each(list)) => (list.clone(), false),
+    };
+    if concentration.len() != k {
+        let message = format!("{} concentrations where there are {k} components", concentration.len());
+        return Err(source.error_at(&path, message, Some("one number for all, or one for each")));
+    }
+    Model::dirichlet(concentration).map_err(|error| {
+        let place = match &error {
+            ModelError::Concentration { component, .. } if !one_for_all => format!("{path}[{component}]"),
+            _ => path.clone(),
+        };
+        source.error_at(&place, error, None)
+    })
+}
+
+/// What a config gives of the conjugate prior.
+#[derive(Default)]
+struct Fields<'a> {
+    mean: Option<&'a [f64]>,
+    kappa: Option<f64>,
+    dof: Option<f64>,
+    scale: Option<&'a Matrix>,
+}
+
+fn conjugate(
+    source: &Source,
+    path: &str,
+    fields: &Fields<'_>,
+    k: usize,
+    d: usize,
+    structure: &Structure,
+    data: Option<&Data>,
+) -> Result<NormalInverseWishart, ConfigError> {
+    let needs_data = |what: &str| source.error_at(&format!("{path}.{what}"), format!("{what} is missing"), None);
+    let mean = match (fields.mean, data) {
+        (Some(mean), _) => mean.to_vec(),
+        (None, Some(data)) => NormalInverseWishart::default_mean(data),
+        (None, None) => return Err(needs_data("mean")),
+    };
+    if mean.len() != d {
+        let message = format!("the mean has {} coordinates where the data have {d} columns", mean.len());
+        return Err(source.error_at(&format!("{path}.mean"), message, None));
+    }
+    let shape = structure.shape();
+    let covariance = match structure {
+        Structure::Known(_) => None,
+        Structure::Free(_) | Structure::Tied(_) => {
+            let scale: Symmetric = match (fields.scale, data) {
+                // A scale of another shape is brought into that of the covariances.
+                (Some(scale), _) => matrix::symmetric(source, &format!("{path}.scale"), scale, d)?.project(shape),
+                (None, Some(data)) => NormalInverseWishart::default_scale(data, shape, k)
+                    .map_err(|error| source.error_at(&format!("{path}.scale"), error, DEFAULT_HELP))?,
+                (None, None) => return Err(needs_data("scale")),
+            };
+            let dof = fields.dof.unwrap_or_else(|| NormalInverseWishart::default_dof(shape, d));
+            let prior = InverseWishart::new(dof, scale).map_err(|error| match &error {
+                ModelError::Scale(not_positive) => matrix::not_positive(source, &format!("{path}.scale"), not_positive),
+                _ => source.error_at(&format!("{path}.dof"), error, None),
+            })?;
+            Some(prior)
+        }
+    };
+    let kappa = fields.kappa.unwrap_or(NormalInverseWishart::DEFAULT_KAPPA);
+    NormalInverseWishart::new(mean, kappa, covariance).map_err(|error| {
+        let place = match &error {
+            ModelError::PriorMean { coordinate, .. } => format!("{path}.mean[{coordinate}]"),
+            _ => format!("{path}.kappa"),
+        };
+        source.error_at(&place, error, None)
+    })
+}
+
+const DEFAULT_HELP: Option<&str> =
+    Some("the default prior is taken from the data; give `prior: (components: Conjugate(.., scale: ..))` instead");

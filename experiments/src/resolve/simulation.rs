@@ -1,0 +1,98 @@
+//! Rows drawn from a given mixture, or from one drawn from the prior.
+
+use std::fmt::Write;
+
+use gmm_core::{Mixture, Streams};
+use gmm_sim::{SimulationError, Sizes, mixture_from_prior, simulate};
+
+use crate::config::{self, ConfigError, Source};
+use crate::experiment::{DataSet, Labels};
+use crate::resolve::{matrix, model, table};
+
+/// Rows of the mixture in `data.mixture`.
+pub(super) fn from_mixture(
+    source: &Source,
+    experiment_seed: u64,
+    n: Option<usize>,
+    mixture: &config::Mixture,
+    sizes: Option<&[usize]>,
+    seed: Option<u64>,
+) -> Result<(DataSet, config::Data), ConfigError> {
+    let truth = matrix::mixture(source, "data.mixture", mixture)?;
+    let used_sizes = match (n, sizes) {
+        (n, Some(sizes)) => {
+            let total = sizes.iter().sum::<usize>();
+            if n.is_some_and(|n| n != total) {
+                let message = format!("the sizes add up to {total}");
+                return Err(source.error_at("data.n", message, Some("leave out `n` or `sizes`")));
+            }
+            Sizes::Exact(sizes.to_vec())
+        }
+        (Some(n), None) => Sizes::Total(n),
+        (None, None) => {
+            return Err(source.error_at("data.n", "the number of rows is missing", Some("for example `n: 1000`")));
+        }
+    };
+    let place = if sizes.is_some() { "data.sizes" } else { "data.n" };
+    let set = draw(source, place, experiment_seed, seed, truth, &used_sizes)?;
+    let (mixture, sizes) = (mixture.clone(), sizes.map(<[usize]>::to_vec));
+    Ok((set, config::Data::Simulate { n: n.filter(|_| sizes.is_none()), mixture, sizes, seed }))
+}
+
+/// Rows of a mixture drawn from the prior of the experiment's model, which must be given in full.
+pub(super) fn from_prior(
+    source: &Source,
+    experiment_seed: u64,
+    n: usize,
+    seed: Option<u64>,
+    written: &config::Model,
+) -> Result<(DataSet, config::Data), ConfigError> {
+    let model = model::without_data(source, written)?;
+    let streams = streams(experiment_seed, seed);
+    let truth = mixture_from_prior(&model, &mut streams.named("mixture").rng(0))
+        .map_err(|error| source.error_at("model.prior", error, None))?;
+    let set = draw(source, "data.n", experiment_seed, seed, truth, &Sizes::Total(n))?;
+    Ok((set, config::Data::SimulateFromPrior { n, seed }))
+}
+
+/// The data have streams of their own: another fit does not change them.
+fn streams(experiment_seed: u64, seed: Option<u64>) -> Streams {
+    Streams::new(seed.unwrap_or(experiment_seed)).named("data")
+}
+
+fn draw(
+    source: &Source,
+    place: &str,
+    experiment_seed: u64,
+    seed: Option<u64>,
+    truth: Mixture,
+    sizes: &Sizes,
+) -> Result<DataSet, ConfigError> {
+    let simulation = simulate(&truth, sizes, &mut streams(experiment_seed, seed).named("rows").rng(0))
+        .map_err(|error: SimulationError| source.error_at(place, error, None))?;
+    let d = truth.d();
+    let columns: Vec<String> = (1..=d).map(|j| format!("x{j}")).collect();
+    let classes = (0..truth.k()).map(|k| k.to_string()).collect();
+    let csv = csv(&columns, &simulation);
+    Ok(DataSet {
+        source: "simulated".to_owned(),
+        sha256: table::sha256(csv.as_bytes()),
+        labels: Some(Labels { classes, of_rows: simulation.labels }),
+        data: simulation.data,
+        columns,
+        truth: Some(truth),
+        csv: Some(csv),
+    })
+}
+
+/// The rows with their component, as a file.
+fn csv(columns: &[String], simulation: &gmm_sim::Simulation) -> String {
+    let mut text = columns.join(",") + ",component\n";
+    for (row, label) in simulation.data.rows().zip(&simulation.labels) {
+        for x in row {
+            let _ = write!(text, "{x},");
+        }
+        let _ = writeln!(text, "{label}");
+    }
+    text
+}

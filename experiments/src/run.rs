@@ -1,0 +1,137 @@
+//! Runs the fits of an experiment, one after the other, each on all threads of the current pool.
+
+use std::time::Instant;
+
+use gmm_core::{Data, Label, Mixture, Model, Prior, Rule, Streams, SweepTotals, Workspace, match_mixture, sweep};
+use gmm_em::{Criteria, Em, Objective};
+use gmm_mcmc::{Gibbs, levels, sample, summarise};
+
+use crate::experiment::{Experiment, Fit, Method};
+use crate::fitted::{EmDetail, FitResult, GibbsDetail};
+use crate::progress::Progress;
+
+/// Restarts of the EM that finds where chains start.
+const START_RESTARTS: usize = 8;
+
+/// Runs one fit of an experiment. The result does not depend on the number of threads, but for its seconds.
+///
+/// # Errors
+/// The reason, in words, if the fit failed.
+pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<FitResult, String> {
+    let started = Instant::now();
+    let data = &experiment.data.data;
+    let truth = experiment.data.truth.as_ref();
+    let streams = Streams::new(experiment.seed).named("fits").named(&fit.name);
+    let mut result = match &fit.method {
+        Method::Em(em) => run_em(&fit.model, data, em, truth, &streams, progress)?,
+        Method::Gibbs(gibbs) => run_gibbs(&fit.model, data, gibbs, truth, &streams, progress)?,
+    };
+    result.name.clone_from(&fit.name);
+    result.seconds = started.elapsed().as_secs_f64();
+    Ok(result)
+}
+
+fn run_em(
+    model: &Model,
+    data: &Data,
+    em: &Em,
+    truth: Option<&Mixture>,
+    streams: &Streams,
+    progress: &Progress,
+) -> Result<FitResult, String> {
+    let estimate = gmm_em::fit(model, data, em, streams, &|step| progress.em(step)).map_err(|e| e.to_string())?;
+    let order = listing(&estimate.mixture, truth);
+    let detail = EmDetail {
+        objective: em.objective,
+        stop: estimate.stop,
+        trace: estimate.trace,
+        aitken_limit: estimate.aitken_limit,
+        best: estimate.best,
+        restarts: estimate.restarts,
+    };
+    Ok(evaluate(model, data, estimate.mixture.permuted(&order), &order, Some(detail), None))
+}
+
+fn run_gibbs(
+    model: &Model,
+    data: &Data,
+    gibbs: &Gibbs,
+    truth: Option<&Mixture>,
+    streams: &Streams,
+    progress: &Progress,
+) -> Result<FitResult, String> {
+    let optima = starting_optimum(model, data, &streams.named("starts"));
+    let chains = streams.named("chains");
+    let mut draws = sample(model, data, gibbs, optima.as_slice(), &chains, &|step| progress.gibbs(step))
+        .map_err(|e| e.to_string())?;
+    let not_a_mixture = || "the posterior means are not a mixture: a covariance lost its last digits".to_owned();
+    if let Some(order) = truth.and_then(|truth| match_mixture(&draws.mean_mixture()?, truth)) {
+        draws.reorder(&order);
+    }
+    let mixture = draws.mean_mixture().ok_or_else(not_a_mixture)?;
+    let order = draws.order().to_vec();
+    let quantities = summarise(&draws.quantities());
+    let detail = GibbsDetail { levels: levels(&draws), quantities, draws };
+    Ok(evaluate(model, data, mixture, &order, None, Some(detail)))
+}
+
+/// The mode of the posterior by EM, with concentrations raised to 1 where they are below; none if EM fails.
+fn starting_optimum(model: &Model, data: &Data, streams: &Streams) -> Option<Mixture> {
+    let raised = model.prior().weights.concentration().iter().map(|a| a.max(1.0)).collect();
+    let prior = Prior { weights: Model::dirichlet(raised).ok()?, components: model.prior().components.clone() };
+    let raised = Model::new(model.d(), model.structure().clone(), prior).ok()?;
+    let em = Em { objective: Objective::Posterior, restarts: START_RESTARTS, ..Em::default() };
+    gmm_em::fit(&raised, data, &em, streams, &|_| {}).ok().map(|estimate| estimate.mixture)
+}
+
+/// The order in which components are listed: matched to the truth where there is one of as many components, else by
+/// their means.
+fn listing(mixture: &Mixture, truth: Option<&Mixture>) -> Vec<usize> {
+    truth.and_then(|truth| match_mixture(mixture, truth)).unwrap_or_else(|| mixture.order_by_mean())
+}
+
+fn evaluate(
+    model: &Model,
+    data: &Data,
+    mixture: Mixture,
+    order: &[usize],
+    em: Option<EmDetail>,
+    gibbs: Option<GibbsDetail>,
+) -> FitResult {
+    let model = reordered(model, order);
+    let (totals, classification) = classify(data, &mixture);
+    let posterior = model.is_proper() || em.as_ref().is_some_and(|em| em.objective == Objective::Posterior);
+    let ln_posterior = totals.ln_likelihood + model.ln_prior(&mixture);
+    FitResult {
+        name: String::new(),
+        ln_likelihood: totals.ln_likelihood,
+        ln_posterior: Some(ln_posterior).filter(|x| posterior && x.is_finite()),
+        criteria: Criteria::new(totals.ln_likelihood, totals.ln_classification, model.n_parameters(), data.n()),
+        model,
+        mixture,
+        classification,
+        seconds: 0.0,
+        em,
+        gibbs,
+    }
+}
+
+/// The totals of a mixture and the most probable component of each row.
+pub(crate) fn classify(data: &Data, mixture: &Mixture) -> (SweepTotals, Vec<Label>) {
+    let mut labels = vec![0; data.n()];
+    let mut statistics = gmm_core::Statistics::new(mixture.shape(), mixture.k(), mixture.d());
+    let rule = Rule::Classify { labels: &mut labels };
+    let totals = sweep(data, mixture, rule, &mut statistics, &mut Workspace::new());
+    (totals, labels)
+}
+
+/// The model with its concentrations in the order of the listed components.
+fn reordered(model: &Model, order: &[usize]) -> Model {
+    let concentration = model.prior().weights.concentration();
+    let listed = order.iter().map(|&k| concentration[k]).collect();
+    let reordered = Model::dirichlet(listed).and_then(|weights| {
+        let prior = Prior { weights, components: model.prior().components.clone() };
+        Model::new(model.d(), model.structure().clone(), prior)
+    });
+    reordered.unwrap_or_else(|_| model.clone())
+}

@@ -1,0 +1,195 @@
+//! Results to bytes to disk: everything of one experiment, each file whole, all of it together.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use gmm_core::{InstructionSet, Shape, Structure};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::config;
+use crate::experiment::Experiment;
+use crate::fitted::{FitResult, GibbsDetail, Outcome};
+use crate::output::{DrawsTable, OutputError, ResultsDir, Values, Variable, write_draws};
+use crate::report::html;
+use crate::summary::Summary;
+
+/// The folder of results while an experiment runs.
+pub(crate) struct Writer<'a> {
+    experiment: &'a Experiment,
+    folder: ResultsDir,
+    started: SystemTime,
+    files: Vec<WrittenFile>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct WrittenFile {
+    name: String,
+    bytes: usize,
+    sha256: String,
+}
+
+/// What ran where, and what it left: everything that is not a result.
+#[derive(Debug, Serialize)]
+struct Manifest<'a> {
+    program: &'static str,
+    version: &'static str,
+    os: &'static str,
+    architecture: &'static str,
+    instruction_set: &'static str,
+    threads: usize,
+    started_unix_seconds: u64,
+    seconds: f64,
+    complete: bool,
+    fits: Vec<FitTiming<'a>>,
+    failures: Vec<FitFailure<'a>>,
+    draws: Vec<String>,
+    files: &'a [WrittenFile],
+}
+
+#[derive(Debug, Serialize)]
+struct FitTiming<'a> {
+    name: &'a str,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct FitFailure<'a> {
+    name: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> Writer<'a> {
+    /// Opens the folder and writes what is known before anything runs.
+    pub(crate) fn new(experiment: &'a Experiment, folder: ResultsDir) -> Result<Self, OutputError> {
+        let mut writer = Self { experiment, folder, started: SystemTime::now(), files: Vec::new() };
+        let ron = config::to_ron(&experiment.config);
+        writer.write("experiment.ron", ron.as_bytes())?;
+        if let Some(csv) = &experiment.data.csv {
+            writer.write("data.csv", csv.as_bytes())?;
+        }
+        Ok(writer)
+    }
+
+    /// Writes what a fit left and the summary of all so far: what was computed is on disk before the next fit runs.
+    pub(crate) fn fit(&mut self, fit: &FitResult, outcome: &Outcome) -> Result<(), OutputError> {
+        if let Some(gibbs) = &fit.gibbs {
+            write_draws(&self.folder.path().join(draws_name(&fit.name)), &draws_table(gibbs))?;
+        }
+        self.summary(outcome).map(|_| ())
+    }
+
+    fn summary(&mut self, outcome: &Outcome) -> Result<Summary, OutputError> {
+        let summary = Summary::new(self.experiment, outcome);
+        let json = summary.to_json().unwrap_or_else(|error| format!("{{\"error\": {:?}}}\n", error.to_string()));
+        self.write("summary.json", json.as_bytes())?;
+        Ok(summary)
+    }
+
+    /// Writes the rest and puts the results in their place.
+    pub(crate) fn finish(mut self, outcome: &Outcome) -> Result<(PathBuf, Summary), OutputError> {
+        let summary = self.summary(outcome)?;
+        let page = html(self.experiment, outcome, &summary)
+            .unwrap_or_else(|reason| format!("<!doctype html><title>report</title><p>no report: {reason}</p>\n"));
+        self.write("report.html", page.as_bytes())?;
+        let gibbs = outcome.fits.iter().filter(|fit| fit.gibbs.is_some());
+        let manifest = Manifest {
+            program: "gmm",
+            version: env!("CARGO_PKG_VERSION"),
+            os: std::env::consts::OS,
+            architecture: std::env::consts::ARCH,
+            instruction_set: InstructionSet::best().name(),
+            threads: rayon::current_num_threads(),
+            started_unix_seconds: self.started.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            seconds: self.started.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64()),
+            complete: outcome.failures.is_empty(),
+            fits: outcome.fits.iter().map(|fit| FitTiming { name: &fit.name, seconds: fit.seconds }).collect(),
+            failures: outcome.failures.iter().map(|(name, reason)| FitFailure { name, reason }).collect(),
+            draws: gibbs.map(|fit| draws_name(&fit.name)).collect(),
+            files: &self.files,
+        };
+        let mut json = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
+        json.push(b'\n');
+        self.folder.write("manifest.json", &json)?;
+        Ok((self.folder.finish()?, summary))
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
+        self.folder.write(name, bytes)?;
+        self.files.retain(|file| file.name != name);
+        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.files.push(WrittenFile { name: name.to_owned(), bytes: bytes.len(), sha256 });
+        Ok(())
+    }
+}
+
+/// The folder of a fit's draws.
+fn draws_name(fit: &str) -> String {
+    format!("draws-{fit}.zarr")
+}
+
+/// The draws as named arrays, components relabelled and in the listed order.
+fn draws_table(gibbs: &GibbsDetail) -> DrawsTable {
+    let draws = &gibbs.draws;
+    let (n_chains, n_draws) = (draws.chains().len(), draws.n_draws());
+    let (k, d, shape) = (draws.model().k(), draws.model().d(), draws.model().shape());
+    let mut table = DrawsTable::new(n_chains, n_draws);
+    let mut array = |name: &str, dims: &[&str], lengths: &[usize], value: &dyn Fn(usize, usize, &[usize]) -> f64| {
+        let size: usize = lengths.iter().product();
+        let mut values = Vec::with_capacity(n_chains * n_draws * size);
+        for chain in 0..n_chains {
+            for draw in 0..n_draws {
+                for index in 0..size {
+                    let mut rest = index;
+                    let mut at = vec![0; lengths.len()];
+                    for (place, length) in at.iter_mut().zip(lengths).rev() {
+                        *place = rest % length;
+                        rest /= length;
+                    }
+                    values.push(value(chain, draw, &at));
+                }
+            }
+        }
+        let dims = dims.iter().map(|dim| (*dim).to_owned()).collect();
+        table.posterior.push(Variable {
+            name: name.to_owned(),
+            dims,
+            shape: lengths.to_vec(),
+            values: Values::Float(values),
+        });
+    };
+    array("weights", &["component"], &[k], &|c, t, at| draws.draw(c, t).weight(at[0]));
+    array("means", &["component", "dim"], &[k, d], &|c, t, at| draws.draw(c, t).mean(at[0], at[1]));
+    let covariance = |c: usize, t: usize, at: &[usize]| draws.draw(c, t).covariance(at[0], at[1], at[2]);
+    match (draws.model().structure(), shape) {
+        (Structure::Known(_), _) => {}
+        (Structure::Free(_), Shape::Full) => {
+            array("covariances", &["component", "dim", "dim_bis"], &[k, d, d], &covariance);
+        }
+        (Structure::Free(_), Shape::Diagonal) => {
+            array("variances", &["component", "dim"], &[k, d], &|c, t, at| covariance(c, t, &[at[0], at[1], at[1]]));
+        }
+        (Structure::Free(_), Shape::Isotropic) => {
+            array("variances", &["component"], &[k], &|c, t, at| covariance(c, t, &[at[0], 0, 0]));
+        }
+        (Structure::Tied(_), Shape::Full) => {
+            array("covariance", &["dim", "dim_bis"], &[d, d], &|c, t, at| covariance(c, t, &[0, at[0], at[1]]));
+        }
+        (Structure::Tied(_), Shape::Diagonal) => {
+            array("variance", &["dim"], &[d], &|c, t, at| covariance(c, t, &[0, at[0], at[0]]));
+        }
+        (Structure::Tied(_), Shape::Isotropic) => array("variance", &[], &[], &|c, t, _| covariance(c, t, &[0, 0, 0])),
+    }
+    array("sum_squared_weights", &[], &[], &|c, t, _| draws.draw(c, t).weights().iter().map(|w| w * w).sum());
+    let stat = |name: &str, values: Values| Variable { name: name.to_owned(), dims: vec![], shape: vec![], values };
+    let all = |of: fn(&gmm_mcmc::ChainDraws) -> &Vec<f64>| -> Vec<f64> {
+        draws.chains().iter().flat_map(of).copied().collect()
+    };
+    let occupied = draws.chains().iter().flat_map(|chain| &chain.n_occupied).map(|n| *n as i64).collect();
+    table.sample_stats.push(stat("lp", Values::Float(all(|chain| &chain.ln_posterior))));
+    table.sample_stats.push(stat("ln_likelihood", Values::Float(all(|chain| &chain.ln_likelihood))));
+    table.sample_stats.push(stat("n_occupied", Values::Integer(occupied)));
+    table.attributes.insert("sampler".to_owned(), Value::from("blocked Gibbs, relabelled by ECR"));
+    table
+}
