@@ -1,5 +1,7 @@
 //! One ascent of EM from a given mixture: sweep, posterior mode, repeat.
 
+use std::collections::HashSet;
+
 use gmm_core::{Data, Mixture, Model, Rule, SeedingError, Shape, Structure, Workspace, sweep};
 use thiserror::Error;
 
@@ -41,6 +43,17 @@ pub enum EmError {
     ConstantColumn {
         /// The column, from 0.
         column: usize,
+    },
+    /// There are no more distinct rows than components: a component sits on each, and the likelihood has no maximum.
+    #[error(
+        "only {distinct} distinct rows for {k} components, so the likelihood grows without bound: use fewer \
+         components, or maximise the posterior with a prior"
+    )]
+    FewDistinctRows {
+        /// Number of distinct rows.
+        distinct: usize,
+        /// Number of components.
+        k: usize,
     },
     /// The objective fell by more than rounding explains: a fault of the program or of extreme data.
     #[error("iteration {iteration}: the objective fell from {from} to {to}")]
@@ -205,10 +218,27 @@ pub fn check(model: &Model, data: &Data, settings: &Em) -> Result<(), EmError> {
     let one_spread_for_all = model.shape() == Shape::Isotropic && data.d() > 1;
     let known = matches!(model.structure(), Structure::Known(_));
     let constant = data.standard_deviations().iter().position(|sd| *sd == 0.0);
-    match constant {
-        Some(column) if unbounded && !one_spread_for_all && !known => Err(EmError::ConstantColumn { column }),
-        _ => Ok(()),
+    if let Some(column) = constant.filter(|_| unbounded && !one_spread_for_all && !known) {
+        return Err(EmError::ConstantColumn { column });
     }
+    let distinct = distinct_rows(data, model.k() + 1);
+    match unbounded && !known && distinct <= model.k() {
+        true => Err(EmError::FewDistinctRows { distinct, k: model.k() }),
+        false => Ok(()),
+    }
+}
+
+/// The number of distinct rows, counted no further than `most`.
+fn distinct_rows(data: &Data, most: usize) -> usize {
+    let mut seen: HashSet<Vec<u64>> = HashSet::new();
+    for row in data.rows() {
+        // Adding zero makes the two zeros one.
+        seen.insert(row.iter().map(|x| (x + 0.0).to_bits()).collect());
+        if seen.len() >= most {
+            break;
+        }
+    }
+    seen.len()
 }
 
 /// The last gain and, extrapolated as a geometric series, all gains to come are within the tolerance. Gains that

@@ -22,7 +22,8 @@ fn restarts_that_collapsed_are_recorded_and_are_not_the_best() {
 
 #[test]
 fn when_all_restarts_collapse_the_error_says_what_to_do() {
-    let data = Data::from_rows(&[[0.0], [0.0], [5.0], [5.0]]).unwrap();
+    // Two points, each many times, and one row between that belongs to either.
+    let data = Data::from_rows(&[[0.0], [0.0], [0.0], [0.0], [5.0], [5.0], [5.0], [5.0], [4.9]]).unwrap();
     let error = likelihood(&flat_model(Family::Full, None, 2, 1, 1.0), &data, &Em::default()).unwrap_err();
     let EmError::AllCollapsed { collapses } = &error else { panic!("{error}") };
     assert_eq!(collapses.len(), 20);
@@ -34,7 +35,7 @@ fn when_all_restarts_collapse_the_error_says_what_to_do() {
     let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data).unwrap();
     let map = Em { objective: Objective::Posterior, ..Em::default() };
     let estimate = fit(&model, &data, &map, &Streams::new(1), &|_| {}).unwrap();
-    assert!((estimate.mixture.weights()[0] - 0.5).abs() < 1e-6);
+    assert!((estimate.mixture.weights().iter().copied().fold(0.0, f64::max) - 5.0 / 9.0).abs() < 1e-3);
 }
 
 #[test]
@@ -64,6 +65,9 @@ fn data_without_a_maximum_and_settings_out_of_range_are_refused() {
     let estimate = likelihood(&isotropic, &data, &Em::default()).unwrap();
     assert!((estimate.mixture.covariance(0).as_symmetric().get(0, 0) - 2.5 / 2.0).abs() < 1e-12);
 
+    let twice = Data::from_rows(&[[0.0], [0.0], [5.0], [5.0]]).unwrap();
+    let two = flat_model(Family::Tied, None, 2, 1, 1.0);
+    assert_eq!(likelihood(&two, &twice, &Em::default()), Err(EmError::FewDistinctRows { distinct: 2, k: 2 }));
     let model = flat_model(Family::Iso, None, 5, 2, 1.0);
     assert!(matches!(likelihood(&model, &data, &Em::default()), Err(EmError::Seeding(_))));
     let sparse = flat_model(Family::Iso, None, 2, 2, 0.5);

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use gmm_core::{Mixture, Structure};
 
 use crate::compare::{Comparison, true_value};
@@ -156,7 +155,7 @@ fn fits(outcome: &Outcome, summary: &Summary) -> Table {
         "p",
         "BIC",
         "ICL",
-        "how it ended",
+        "how it ended; restarts that agree",
         "R-hat",
         "ESS",
         "time",
@@ -199,7 +198,7 @@ pub(crate) fn ending(fit: &FitResult) -> String {
             gmm_em::Stop::MaxIterations => "not converged",
         };
         let steps = em.trace.len().saturating_sub(1);
-        return format!("{stop}, {steps} iterations, {same} of {} restarts", em.restarts.len());
+        return format!("{stop} in {steps} iterations; {same} of {} restarts", em.restarts.len());
     }
     match &fit.gibbs {
         Some(gibbs) => format!("{} chains x {} draws", gibbs.draws.chains().len(), gibbs.draws.n_draws()),
@@ -226,9 +225,13 @@ fn comparison(rows: &[Comparison]) -> Table {
     table
 }
 
+/// Rules above, below and under the header, nothing between rows.
+const RULES: TableStyle = TableStyle::new().top_border(RULE).header_separator(RULE).bottom_border(RULE);
+const RULE: LineStyle = LineStyle::new('─', '─', '─', '─');
+
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(RULES);
     table
 }
 

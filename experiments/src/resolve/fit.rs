@@ -8,7 +8,7 @@ use gmm_mcmc::{Gibbs, GibbsError};
 
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Fit, Method};
-use crate::resolve::model::{self, Written};
+use crate::resolve::model::{self, At, Written};
 
 /// All fits, as used and as written with every default filled in.
 pub(super) fn resolve_all(
@@ -40,23 +40,12 @@ pub(super) fn resolve_all(
 fn model_of(source: &Source, fields: &Written<'_>, method: &Method, data: &DataSet) -> Result<Model, ConfigError> {
     let resolved = model::resolve(source, fields, data.data.d(), Some(&data.data));
     let likelihood = matches!(method, Method::Em(em) if em.objective == Objective::Likelihood);
-    let by_default = matches!(
-        fields.prior.0.and_then(|prior| prior.components.as_ref()),
-        None | Some(config::ComponentPrior::FromData)
-    );
+    let by_default = matches!(fields.components.value, None | Some(config::ComponentPrior::FromData));
     match resolved {
         Err(error) if likelihood && by_default && error.field().ends_with(".scale") => {
-            let flat = config::Prior {
-                concentration: fields.prior.0.and_then(|prior| prior.concentration.clone()),
-                components: Some(config::ComponentPrior::Flat),
-            };
-            let fields = Written {
-                components: fields.components.clone(),
-                covariance: (fields.covariance.0, fields.covariance.1.clone()),
-                prior: (Some(&flat), fields.prior.1.clone()),
-                together: fields.together,
-            };
-            model::resolve(source, &fields, data.data.d(), Some(&data.data))
+            let flat = At { value: Some(&config::ComponentPrior::Flat), path: fields.components.path.clone() };
+            let without = Written { components: flat, ..fields.clone() };
+            model::resolve(source, &without, data.data.d(), Some(&data.data))
         }
         other => other,
     }
@@ -97,17 +86,15 @@ fn check(
     method: &Method,
     data: &DataSet,
 ) -> Result<(), ConfigError> {
-    let too_few = |error: &dyn std::fmt::Display| source.error_at(&fields.components.1, error, None);
+    let too_few = |error: &dyn std::fmt::Display| source.error_at(&fields.k.path, error, None);
     match method {
         Method::Em(em) => gmm_em::check(model, &data.data, em).map_err(|error| match &error {
-            EmError::Seeding(_) => too_few(&error),
+            EmError::Seeding(_) | EmError::FewDistinctRows { .. } => too_few(&error),
             EmError::Setting { name: name @ ("min_eigenvalue" | "min_rows"), .. } => {
                 source.error_at(&format!("{path}.collapse.{name}"), &error, None)
             }
             EmError::Setting { name, .. } => source.error_at(&format!("{path}.{name}"), &error, None),
-            EmError::Concentration { .. } => {
-                source.error_at(&format!("{}.concentration", fields.prior.1), &error, None)
-            }
+            EmError::Concentration { .. } => source.error_at(&fields.concentration.path, &error, None),
             EmError::ConstantColumn { column } => {
                 let message = format!(
                     "the column {:?} is constant, so the likelihood grows without bound",
@@ -119,7 +106,7 @@ fn check(
             EmError::Decreased { .. } | EmError::AllCollapsed { .. } => source.error_at(path, &error, None),
         }),
         Method::Gibbs(gibbs) => gmm_mcmc::check(model, &data.data, gibbs).map_err(|error| match &error {
-            GibbsError::FlatPrior => source.error_at(&format!("{}.components", fields.prior.1), &error, None),
+            GibbsError::FlatPrior => source.error_at(&fields.components.path, &error, None),
             GibbsError::Zero { name } => source.error_at(&format!("{path}.{name}"), &error, None),
             GibbsError::Seeding(_) => too_few(&error),
             GibbsError::Degenerate { .. } | GibbsError::NotFinite { .. } => source.error_at(path, &error, None),

@@ -8,21 +8,39 @@ use crate::config::{self, ConfigError, Matrix, Source};
 use crate::resolve::matrix;
 
 /// A model as one fit sees it: each field with the path at which it is written.
+#[derive(Clone)]
 pub(super) struct Written<'a> {
-    pub(super) components: (usize, String),
-    pub(super) covariance: (&'a config::Covariance, String),
-    pub(super) prior: (Option<&'a config::Prior>, String),
-    /// Whether covariance and prior are written in the same block, so that they must fit as they are.
+    pub(super) k: At<usize>,
+    pub(super) covariance: At<&'a config::Covariance>,
+    pub(super) concentration: At<Option<&'a config::Concentration>>,
+    pub(super) components: At<Option<&'a config::ComponentPrior>>,
+    /// Whether covariance and prior of the components are written in the same block, so that they must fit as they are.
     pub(super) together: bool,
+}
+
+/// A value and the path at which it is written, or would be.
+#[derive(Clone)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) path: String,
 }
 
 impl<'a> Written<'a> {
     /// The model of the experiment.
     pub(super) fn base(model: &'a config::Model) -> Self {
+        let at = |path: &str| path.to_owned();
+        let prior = model.prior.as_ref();
         Self {
-            components: (model.components, "model.components".to_owned()),
-            covariance: (&model.covariance, "model.covariance".to_owned()),
-            prior: (model.prior.as_ref(), "model.prior".to_owned()),
+            k: At { value: model.components, path: at("model.components") },
+            covariance: At { value: &model.covariance, path: at("model.covariance") },
+            concentration: At {
+                value: prior.and_then(|prior| prior.concentration.as_ref()),
+                path: at("model.prior.concentration"),
+            },
+            components: At {
+                value: prior.and_then(|prior| prior.components.as_ref()),
+                path: at("model.prior.components"),
+            },
             together: true,
         }
     }
@@ -31,16 +49,21 @@ impl<'a> Written<'a> {
     pub(super) fn overridden(model: &'a config::Model, other: Option<&'a config::ModelOverride>, path: &str) -> Self {
         let mut written = Self::base(model);
         let Some(other) = other else { return written };
-        if let Some(components) = other.components {
-            written.components = (components, format!("{path}.components"));
+        if let Some(value) = other.components {
+            written.k = At { value, path: format!("{path}.components") };
         }
-        if let Some(covariance) = &other.covariance {
-            written.covariance = (covariance, format!("{path}.covariance"));
+        if let Some(value) = &other.covariance {
+            written.covariance = At { value, path: format!("{path}.covariance") };
         }
-        if other.prior.is_some() {
-            written.prior = (other.prior.as_ref(), format!("{path}.prior"));
+        let prior = other.prior.as_ref();
+        if let value @ Some(_) = prior.and_then(|prior| prior.concentration.as_ref()) {
+            written.concentration = At { value, path: format!("{path}.prior.concentration") };
         }
-        written.together = other.covariance.is_some() == other.prior.is_some();
+        let components = prior.and_then(|prior| prior.components.as_ref());
+        if components.is_some() {
+            written.components = At { value: components, path: format!("{path}.prior.components") };
+        }
+        written.together = other.covariance.is_some() == components.is_some();
         written
     }
 }
@@ -72,18 +95,17 @@ pub(super) fn resolve(
     d: usize,
     data: Option<&Data>,
 ) -> Result<Model, ConfigError> {
-    let k = written.components.0;
+    let k = written.k.value;
     if k == 0 || k > gmm_core::MAX_COMPONENTS {
-        return Err(source.error_at(&written.components.1, ModelError::Components { k }, None));
+        return Err(source.error_at(&written.k.path, ModelError::Components { k }, None));
     }
-    let structure = structure(source, written, d)?;
-    let prior_path = &written.prior.1;
-    let weights = weights(source, written.prior.0, prior_path, k)?;
-    let path = format!("{prior_path}.components");
-    let components = match written.prior.0.and_then(|prior| prior.components.as_ref()) {
+    let structure = structure(source, &written.covariance, d)?;
+    let weights = weights(source, &written.concentration, k)?;
+    let path = &written.components.path;
+    let components = match written.components.value {
         Some(config::ComponentPrior::Flat) => ComponentPrior::Flat,
         None | Some(config::ComponentPrior::FromData) => {
-            ComponentPrior::Conjugate(conjugate(source, &path, &Fields::default(), k, d, &structure, data)?)
+            ComponentPrior::Conjugate(conjugate(source, path, &Fields::default(), k, d, &structure, data)?)
         }
         Some(config::ComponentPrior::Conjugate { mean, kappa, dof, scale }) => {
             let known = matches!(structure, Structure::Known(_));
@@ -94,10 +116,10 @@ pub(super) fn resolve(
                 }
             }
             let fields = Fields { mean: mean.as_deref(), kappa: *kappa, dof: *dof, scale: scale.as_ref() };
-            ComponentPrior::Conjugate(conjugate(source, &path, &fields, k, d, &structure, data)?)
+            ComponentPrior::Conjugate(conjugate(source, path, &fields, k, d, &structure, data)?)
         }
     };
-    Model::new(d, structure, Prior { weights, components }).map_err(|error| source.error_at(&path, error, None))
+    Model::new(d, structure, Prior { weights, components }).map_err(|error| source.error_at(path, error, None))
 }
 
 /// The model as a config writes it, every default a number.
@@ -129,36 +151,33 @@ pub(super) fn written(model: &Model) -> config::ModelOverride {
     }
 }
 
-fn structure(source: &Source, written: &Written<'_>, d: usize) -> Result<Structure, ConfigError> {
+fn structure(source: &Source, written: &At<&config::Covariance>, d: usize) -> Result<Structure, ConfigError> {
     let shape = |shape: &config::Shape| match shape {
         config::Shape::Full => Shape::Full,
         config::Shape::Diagonal => Shape::Diagonal,
         config::Shape::Isotropic => Shape::Isotropic,
     };
-    Ok(match written.covariance.0 {
+    Ok(match written.value {
         config::Covariance::Free(s) => Structure::Free(shape(s)),
         config::Covariance::Tied(s) => Structure::Tied(shape(s)),
-        config::Covariance::Known(known) => {
-            Structure::Known(matrix::covariance(source, &written.covariance.1, known, d)?)
-        }
+        config::Covariance::Known(known) => Structure::Known(matrix::covariance(source, &written.path, known, d)?),
     })
 }
 
 fn weights(
     source: &Source,
-    prior: Option<&config::Prior>,
-    path: &str,
+    written: &At<Option<&config::Concentration>>,
     k: usize,
 ) -> Result<gmm_core::Dirichlet, ConfigError> {
-    let path = format!("{path}.concentration");
-    let (concentration, one_for_all) = match prior.and_then(|prior| prior.concentration.as_ref()) {
+    let path = &written.path;
+    let (concentration, one_for_all) = match written.value {
         None => (vec![1.0; k], true),
         Some(config::Concentration::Same(a)) => (vec![*a; k], true),
         Some(config::Concentration::Each(list)) => (list.clone(), false),
     };
     if concentration.len() != k {
         let message = format!("{} concentrations where there are {k} components", concentration.len());
-        return Err(source.error_at(&path, message, Some("one number for all, or one for each")));
+        return Err(source.error_at(path, message, Some("one number for all, or one for each")));
     }
     Model::dirichlet(concentration).map_err(|error| {
         let place = match &error {

@@ -125,7 +125,7 @@ fn cells(bytes: &[u8]) -> Result<Cells, String> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(explain)?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| first_line(bytes, position));
         if record.len() != header.len() {
             return Err(format!("line {line} has {} columns where the header has {}", record.len(), header.len()));
         }
@@ -135,6 +135,13 @@ fn cells(bytes: &[u8]) -> Result<Cells, String> {
         true => Err("there are no rows below the header".to_owned()),
         false => Ok(Cells { header, rows }),
     }
+}
+
+/// The line of a record. The reader's own position may lie before empty lines that it passed over.
+fn first_line(bytes: &[u8], position: &csv::Position) -> u64 {
+    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let empty = bytes.get(start..).unwrap_or_default().iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + empty.filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// A finite number, or what is there instead.
