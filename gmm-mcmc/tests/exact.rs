@@ -1,7 +1,7 @@
 //! Eight rows, every allocation enumerated: the evidence to 1e-10, and Gibbs within Monte Carlo error of it.
 #![allow(clippy::unwrap_used)]
 
-use gmm_core::{Data, Model, Seeding, Statistics, Streams, log_sum_exp, seed_mixture};
+use gmm_core::{Covariance, Data, Model, Seeding, Shape, Statistics, Streams, Structure, log_sum_exp, seed_mixture};
 use gmm_mcmc::Scan;
 use gmm_mcmc::diagnostics::mcse_mean;
 use reference::{ExactCase, FiniteMixture, data, exact_cases};
@@ -63,18 +63,32 @@ fn of_scan(scan: &Scan<'_>, entry: &FiniteMixture) -> Vec<f64> {
     values
 }
 
-fn all_cases() -> Vec<(ExactCase, FiniteMixture)> {
+fn all_cases() -> Vec<(String, Model, ExactCase, FiniteMixture)> {
     let cases: Vec<ExactCase> = exact_cases();
     assert_eq!(cases.len(), 8, "one case in one dimension, seven families in two");
-    cases.into_iter().flat_map(|case| case.finite_mixture.clone().into_iter().map(move |f| (case.clone(), f))).collect()
+    // The known covariance is 0.5 I: the same case in all three shapes.
+    let mut all = Vec::new();
+    for case in cases {
+        for entry in case.finite_mixture.clone() {
+            let model = case.model(entry.n_components, entry.concentration);
+            let name = format!("{} K={} a={}", case.case, entry.n_components, entry.concentration);
+            if let Structure::Known(covariance) = model.structure() {
+                for shape in [Shape::Diagonal, Shape::Isotropic] {
+                    let known = Covariance::new(covariance.as_symmetric().project(shape)).unwrap();
+                    let other = Model::new(model.d(), Structure::Known(known), model.prior().clone()).unwrap();
+                    all.push((format!("{name} {shape:?}"), other, case.clone(), entry.clone()));
+                }
+            }
+            all.push((name, model, case.clone(), entry));
+        }
+    }
+    all
 }
 
 #[test]
 fn enumeration_from_marginals_equals_the_stored_evidence_and_expectations() {
-    for (case, entry) in all_cases() {
-        let model = case.model(entry.n_components, entry.concentration);
+    for (name, model, case, entry) in all_cases() {
         let exact = enumerate(&model, &data(&case.data_rows), &entry);
-        let name = format!("{} K={} a={}", case.case, entry.n_components, entry.concentration);
         assert!((exact.ln_evidence - entry.ln_evidence).abs() < 1e-10, "{name}: {}", exact.ln_evidence);
         let mut stored: Vec<f64> = pairs(case.data_rows.len()).map(|(i, j)| entry.coclustering[i][j]).collect();
         stored.extend(&entry.p_occupied);
@@ -91,11 +105,9 @@ fn enumeration_from_marginals_equals_the_stored_evidence_and_expectations() {
 fn gibbs_agrees_with_the_enumeration_within_four_standard_errors() {
     let (n_chains, n_draws) = (4, 20_000);
     let mut comparisons = 0;
-    for (case, entry) in all_cases().into_iter().filter(|(_, entry)| entry.n_components > 1) {
+    for (name, model, case, entry) in all_cases().into_iter().filter(|(.., entry)| entry.n_components > 1) {
         let rows = data(&case.data_rows);
-        let model = case.model(entry.n_components, entry.concentration);
         let exact = enumerate(&model, &rows, &entry);
-        let name = format!("{} K={} a={}", case.case, entry.n_components, entry.concentration);
         let chains: Vec<Vec<Vec<f64>>> = (0..n_chains)
             .map(|chain| {
                 let streams = Streams::new(11).named(&name).split(chain);

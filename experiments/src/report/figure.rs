@@ -1,0 +1,85 @@
+//! The figures of the report: the fits over the data, and how each fit came to its result.
+
+mod palette;
+
+mod axis;
+mod clip;
+mod panel;
+
+mod density;
+mod progress;
+mod scatter;
+
+use crate::experiment::Experiment;
+use crate::fitted::Outcome;
+use palette::{Color, Marker};
+
+/// A picture with the words that go with it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Figure {
+    /// An SVG element; its texts are escaped.
+    pub(super) svg: String,
+    /// What it is of.
+    pub(super) title: String,
+    /// What it shows.
+    pub(super) caption: String,
+    /// What its colours mean.
+    pub(super) legend: Vec<Key>,
+    /// The width that it is made for, in pixels.
+    pub(super) width: u32,
+}
+
+/// One entry of a legend.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Key {
+    /// `line`, `dashed`, `area` or `dot`.
+    pub(super) kind: &'static str,
+    /// The character of a dot.
+    pub(super) sign: &'static str,
+    /// The colour, as in a style sheet.
+    pub(super) color: String,
+    /// What it means.
+    pub(super) text: String,
+}
+
+impl Key {
+    fn new(kind: &'static str, color: Color, text: impl Into<String>) -> Self {
+        Self { kind, sign: "", color: color.css(), text: text.into() }
+    }
+}
+
+/// What stands for a component in figures and tables.
+pub(super) fn key_of_component(component: usize) -> Key {
+    let sign = Marker::of(component).sign();
+    Key { sign, ..Key::new("dot", Color::of(component), component.to_string()) }
+}
+
+/// The fits over the data: one figure for all in one dimension, else one for each. None without fits.
+///
+/// # Errors
+/// What the drawing library says.
+pub(super) fn of_fits(experiment: &Experiment, outcome: &Outcome) -> Result<Vec<Figure>, String> {
+    match (outcome.fits.is_empty(), experiment.data.data.d()) {
+        (true, _) => Ok(Vec::new()),
+        (false, 1) => density::figure(&experiment.data, &outcome.fits).map(|figure| vec![figure]),
+        (false, _) => outcome.fits.iter().map(|fit| scatter::figure(&experiment.data, fit)).collect(),
+    }
+}
+
+/// How each fit came to its result.
+///
+/// # Errors
+/// What the drawing library says.
+pub(super) fn of_progress(outcome: &Outcome) -> Result<Vec<Figure>, String> {
+    let mut figures = Vec::new();
+    for fit in &outcome.fits {
+        figures.extend(fit.em.as_ref().map(|em| progress::climb(&fit.name, em)).transpose()?);
+        figures.extend(fit.gibbs.as_ref().map(|gibbs| progress::traces(&fit.name, gibbs)).transpose()?);
+    }
+    Ok(figures)
+}
+
+/// Every how-manieth of n things to take so that at most `most` remain.
+fn stride(n: usize, most: usize) -> usize {
+    n.div_ceil(most).max(1)
+}

@@ -1,0 +1,172 @@
+//! The axis of a figure: a range that is never empty, ticks at round numbers, labels that are never long.
+
+/// The longest name that is written out.
+const LONGEST_NAME: usize = 36;
+/// Values beyond this are not drawn: differences of two of them must be finite.
+const LARGEST: f64 = 1e300;
+
+/// A finite range with its ticks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Axis {
+    low: f64,
+    high: f64,
+    name: String,
+    /// Place between 0 and 1, label.
+    ticks: Vec<(f64, String)>,
+}
+
+impl Axis {
+    /// An axis that holds the finite ones of some values, with a margin on either side.
+    pub(super) fn over(name: &str, values: impl IntoIterator<Item = f64>, n_ticks: usize) -> Self {
+        let (low, high) = range(values);
+        let (low, high) = widened(low, high, 0.05);
+        Self::new(name, low, high, n_ticks)
+    }
+
+    /// An axis from 0 to a little more than `high`.
+    pub(super) fn from_zero(name: &str, high: f64, n_ticks: usize) -> Self {
+        let high = if high > 0.0 && high < LARGEST { 1.05 * high } else { 1.0 };
+        Self::new(name, 0.0, high, n_ticks)
+    }
+
+    fn new(name: &str, low: f64, high: f64, n_ticks: usize) -> Self {
+        let (ticks, unit) = ticks(low, high, n_ticks);
+        let ticks = ticks.into_iter().map(|(value, label)| ((value - low) / (high - low), label)).collect();
+        Self { low, high, name: cut(name) + &unit, ticks }
+    }
+
+    /// An axis for decimal logarithms: its ticks are powers of ten.
+    pub(super) fn of_powers(name: &str, exponents: impl IntoIterator<Item = f64>, n_ticks: usize) -> Self {
+        let (low, high) = range(exponents);
+        let (low, high) = ((low - 0.1).floor(), (high + 0.1).ceil());
+        let step = ((high - low) / n_ticks as f64).ceil().max(1.0);
+        let first = (low / step).ceil() as i64;
+        let last = (high / step).floor() as i64;
+        let tick = |k: i64| ((k as f64 * step - low) / (high - low), format!("1e{:.0}", k as f64 * step));
+        Self { low, high, name: cut(name), ticks: (first..=last).map(tick).collect() }
+    }
+
+    /// What is measured, with the unit where the labels have one.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The ends.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
+    /// The ticks: place and label.
+    pub(super) fn ticks(&self) -> &[(f64, String)] {
+        &self.ticks
+    }
+
+    /// The place of a value: between 0 and 1 inside the range.
+    pub(super) fn place(&self, value: f64) -> f64 {
+        (value - self.low) / (self.high - self.low)
+    }
+}
+
+/// The beginning of a name.
+pub(super) fn cut(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}\u{2026}", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// The least and the largest of the finite values; 0 and 1 if there is none.
+fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let usable = values.into_iter().filter(|x| x.abs() < LARGEST);
+    let (low, high) = usable.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+    if low <= high { (low, high) } else { (0.0, 1.0) }
+}
+
+/// A wider range. Where it is empty, or too narrow for doubles to tell its ends apart, it becomes a tenth of the value.
+fn widened(low: f64, high: f64, share: f64) -> (f64, f64) {
+    let (width, size) = (high - low, low.abs().max(high.abs()));
+    let margin = match size {
+        _ if width > 1e-12 * size => share * width,
+        0.0 => 1.0,
+        _ => (0.1 * size).max(f64::MIN_POSITIVE),
+    };
+    (low - margin, high + margin)
+}
+
+/// About n ticks with short labels, and what to write behind the name: `minus 1e9, unit 1e-6`.
+fn ticks(low: f64, high: f64, n: usize) -> (Vec<(f64, String)>, String) {
+    let raw = (high - low) / n.max(1) as f64;
+    let power = 10f64.powf(raw.log10().floor());
+    if !(raw.is_normal() && power.is_normal()) {
+        return (Vec::new(), String::new());
+    }
+    let step = [1.0, 2.0, 5.0].iter().map(|m| m * power).find(|step| *step >= 0.999 * raw).unwrap_or(10.0 * power);
+    let (first, last) = ((low / step).ceil(), (high / step).floor());
+    let count = (last - first).max(0.0) as usize + 1;
+
+    // Six or more digits in common with the neighbour are written once, and so is the power of ten.
+    let size = low.abs().max(high.abs());
+    let origin = if size / step > 1e5 { first } else { 0.0 };
+    let size = if origin == 0.0 { size } else { high - low };
+    let exponent = if (1e-3..1e5).contains(&size) { 0 } else { size.log10().floor() as i32 };
+    let shown_step = step / 10f64.powi(exponent);
+    let decimals = (-shown_step.log10().floor()).clamp(0.0, 12.0) as usize;
+    let label = |k: f64| format!("{:.decimals$}", (k - origin) * shown_step + 0.0);
+    let ticks = (0..count.min(4 * n.max(1))).map(|i| first + i as f64).map(|k| (k * step, label(k))).collect();
+
+    let mut unit = String::new();
+    if origin != 0.0 {
+        unit.push_str(&format!(", minus {:e}", rounded(origin * step)));
+    }
+    if exponent != 0 {
+        unit.push_str(&format!(", unit 1e{exponent}"));
+    }
+    (ticks, unit)
+}
+
+/// A multiple of a round number without the digits that the multiplication left.
+fn rounded(x: f64) -> f64 {
+    format!("{x:.14e}").parse().unwrap_or(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks().iter().map(|(_, label)| label.as_str()).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_inside_the_range() {
+        let axis = Axis::over("x", [-3.0, 0.5, 7.0], 5);
+        assert_eq!(labels(&axis), ["-2", "0", "2", "4", "6"]);
+        assert!(axis.ticks().iter().all(|(place, _)| (0.0..=1.0).contains(place)));
+        assert_eq!(labels(&Axis::over("x", [0.0, 0.01], 4)), ["0.000", "0.005", "0.010"]);
+        assert_eq!(labels(&Axis::of_powers("gap", [-7.5, 1.2], 5)), ["1e-8", "1e-6", "1e-4", "1e-2", "1e0", "1e2"]);
+    }
+
+    #[test]
+    fn large_and_offset_values_keep_short_labels() {
+        let large = Axis::over("x", [1e90, 4e90], 4);
+        assert_eq!((labels(&large), large.name()), (vec!["1", "2", "3", "4"], "x, unit 1e90"));
+        let offset = Axis::over("x", [1e9, 1e9 + 4.0], 4);
+        assert_eq!((labels(&offset), offset.name()), (vec!["0", "1", "2", "3", "4"], "x, minus 1e9"));
+    }
+
+    #[test]
+    fn no_values_and_equal_values_still_make_a_range() {
+        let extremes = [0.0, -5.0, 1e9, 1e-310, 5e-324, 1e299, f64::NAN, f64::INFINITY, f64::MAX];
+        for axis in extremes.iter().map(|x| Axis::over("x", [*x, *x], 5)).chain([Axis::over("x", [], 5)]) {
+            let (low, high) = axis.ends();
+            assert!(low < high && (high - low).is_finite(), "{axis:?}");
+            assert!(axis.ticks().iter().all(|(place, label)| place.is_finite() && label.len() < 12), "{axis:?}");
+        }
+        assert!(Axis::from_zero("x", f64::NAN, 5).ends() == (0.0, 1.0));
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(cut(&"\u{e9}".repeat(50)).chars().count(), LONGEST_NAME + 1);
+    }
+}

@@ -1,0 +1,212 @@
+//! One dimension: a histogram of the data, the density of each fit and of the truth, the posterior of the density.
+
+use gmm_core::{Data, Mixture};
+use gmm_mcmc::Draws;
+use gmm_mcmc::diagnostics::quantile;
+
+use super::axis::Axis;
+use super::clip::Point;
+use super::palette::{Color, DATA, TRUTH};
+use super::panel::{Mark, Panel, svg};
+use super::{Figure, Key, stride};
+use crate::experiment::DataSet;
+use crate::fitted::FitResult;
+
+const SIZE: (u32, u32) = (1120, 440);
+/// Draws that the posterior of the density is computed from.
+const MOST_DRAWS: usize = 400;
+/// Places where densities are computed, besides those for narrow components.
+const PLACES: usize = 400;
+/// Curves may be this much higher than the histogram before they are cut.
+const HEADROOM: f64 = 3.0;
+
+/// The density of a fit, with a band where there is a posterior.
+struct Curve {
+    density: Vec<f64>,
+    band: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+/// The figure of all fits.
+pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Result<Figure, String> {
+    let name = data.columns.first().map_or("x", String::as_str);
+    let x = Axis::over(name, data.data.values().iter().copied(), 10);
+    let bars = histogram(&data.data, &x);
+    let mixtures = fits.iter().map(|fit| &fit.mixture).chain(&data.truth);
+    let places = places(&x, mixtures);
+    let curves: Vec<Curve> = fits.iter().map(|fit| curve(fit, &places)).collect();
+    let truth = data.truth.as_ref().map(|truth| density(truth, &places));
+
+    let highest_bar = bars.iter().map(|bar| bar.2).fold(0.0, f64::max);
+    let heights = curves.iter().map(|curve| &curve.density).chain(&truth).flatten();
+    let highest = heights.copied().filter(|y| y.is_finite()).fold(highest_bar, f64::max);
+    let is_cut = highest > HEADROOM * highest_bar;
+    let y = Axis::from_zero("density", highest.min(HEADROOM * highest_bar), 6);
+
+    let mut marks: Vec<Mark> = bars.iter().map(bar).collect();
+    let over = |ys: &[f64]| -> Vec<Point> { places.iter().copied().zip(ys.iter().copied()).collect() };
+    for (i, curve) in curves.iter().enumerate() {
+        if let Some((low, high)) = &curve.band {
+            let mut points = over(low);
+            points.extend(over(high).into_iter().rev());
+            marks.push(Mark::Area { points, color: Color::of(i), opacity: 0.25 });
+        }
+    }
+    for (i, curve) in curves.iter().enumerate() {
+        // The first lines are the widest: where curves agree, the ones below show at the edges.
+        let width = 1.5 + 2.5 * (fits.len() - 1 - i) as f64 / fits.len() as f64;
+        marks.push(Mark::Line { points: over(&curve.density), color: Color::of(i), width, dashed: false });
+    }
+    if let Some(truth) = &truth {
+        marks.push(Mark::Line { points: over(truth), color: TRUTH, width: 1.5, dashed: true });
+    }
+    let panel = Panel { x, y, marks, remark: "" };
+    Ok(Figure {
+        svg: svg(&[panel], 1, SIZE)?,
+        title: "Densities".to_owned(),
+        caption: caption(data, fits, is_cut),
+        legend: legend(fits, truth.is_some()),
+        width: SIZE.0,
+    })
+}
+
+fn caption(data: &DataSet, fits: &[FitResult], is_cut: bool) -> String {
+    let mut text = format!("Histogram of the {} rows, scaled to area 1, with the density of each fit", data.data.n());
+    text.push_str(if data.truth.is_some() { " and of the truth (dashed)." } else { "." });
+    if let Some(gibbs) = fits.iter().find_map(|fit| fit.gibbs.as_ref()) {
+        let draws = chosen(&gibbs.draws).len();
+        text.push_str(&format!(
+            " Of a posterior: the mean of the density over {draws} evenly spaced draws (the predictive density), with \
+             its pointwise 90 % band."
+        ));
+    }
+    if is_cut {
+        text.push_str(" A curve that leaves the frame at the top belongs to a component on few rows.");
+    }
+    text
+}
+
+fn legend(fits: &[FitResult], truth: bool) -> Vec<Key> {
+    let mut legend = vec![Key::new("area", DATA, "data")];
+    for (i, fit) in fits.iter().enumerate() {
+        let band = if fit.gibbs.is_some() { ", mean and 90 % band" } else { "" };
+        legend.push(Key::new("line", Color::of(i), format!("{}{band}", fit.name)));
+    }
+    legend.extend(truth.then(|| Key::new("dashed", TRUTH, "truth")));
+    legend
+}
+
+/// Left, right, height.
+fn bar(&(left, right, height): &(f64, f64, f64)) -> Mark {
+    let points = vec![(left, 0.0), (left, height), (right, height), (right, 0.0)];
+    Mark::Area { points, color: DATA, opacity: 0.75 }
+}
+
+/// Bars of area 1 in all, their width by the rule of Freedman and Diaconis (1981) within reason.
+fn histogram(data: &Data, axis: &Axis) -> Vec<(f64, f64, f64)> {
+    let values = data.values();
+    let n = values.len() as f64;
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (left, right) = axis.ends();
+    if axis.place(high) - axis.place(low) < 1e-6 {
+        let half = (right - left) / 40.0;
+        return vec![(low - half, low + half, 1.0 / (2.0 * half))];
+    }
+    let spread = quantile(values, 0.75) - quantile(values, 0.25);
+    let by_rule = (high - low) / (2.0 * spread / n.cbrt());
+    let count = if by_rule.is_finite() { by_rule.ceil() } else { n.log2().ceil() + 1.0 };
+    let count = count.clamp(4.0, 80.0) as usize;
+    let width = (high - low) / count as f64;
+    let mut rows = vec![0usize; count];
+    for x in values {
+        rows[(((x - low) / width) as usize).min(count - 1)] += 1;
+    }
+    let edge = |i: usize| low + i as f64 * width;
+    rows.iter().enumerate().map(|(i, rows)| (edge(i), edge(i + 1), *rows as f64 / (n * width))).collect()
+}
+
+/// Where densities are computed: evenly over the axis, and densely where a component is too narrow for that.
+fn places<'a>(axis: &Axis, mixtures: impl Iterator<Item = &'a Mixture>) -> Vec<f64> {
+    let (low, high) = axis.ends();
+    let step = (high - low) / PLACES as f64;
+    let mut places: Vec<f64> = (0..=PLACES).map(|i| low + i as f64 * step).collect();
+    for mixture in mixtures {
+        for k in 0..mixture.k() {
+            let sd = mixture.covariance(k).as_symmetric().get(0, 0).sqrt();
+            if sd < 2.0 * step {
+                places.extend((-12..=12).map(|i| mixture.mean(k)[0] + f64::from(i) / 3.0 * sd));
+            }
+        }
+    }
+    places.retain(|x| (low..=high).contains(x));
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    places
+}
+
+fn density(mixture: &Mixture, places: &[f64]) -> Vec<f64> {
+    places.iter().map(|x| mixture.ln_density(&[*x]).exp()).collect()
+}
+
+fn curve(fit: &FitResult, places: &[f64]) -> Curve {
+    let Some(gibbs) = &fit.gibbs else { return Curve { density: density(&fit.mixture, places), band: None } };
+    let draws: Vec<Vec<Normal>> = chosen(&gibbs.draws).into_iter().map(|(c, t)| normals(&gibbs.draws, c, t)).collect();
+    let (mut mean, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
+    for x in places {
+        let values: Vec<f64> = draws.iter().map(|draw| draw.iter().map(|normal| normal.density(*x)).sum()).collect();
+        mean.push(values.iter().sum::<f64>() / values.len() as f64);
+        low.push(quantile(&values, 0.05));
+        high.push(quantile(&values, 0.95));
+    }
+    Curve { density: mean, band: Some((low, high)) }
+}
+
+/// Evenly spaced draws, as chain and draw.
+fn chosen(draws: &Draws) -> Vec<(usize, usize)> {
+    let (n_chains, n_draws) = (draws.chains().len(), draws.n_draws());
+    let all = n_chains * n_draws;
+    (0..all).step_by(stride(all, MOST_DRAWS)).map(|i| (i / n_draws, i % n_draws)).collect()
+}
+
+/// A weighted normal density.
+struct Normal {
+    mean: f64,
+    sd: f64,
+    height: f64,
+}
+
+impl Normal {
+    fn density(&self, x: f64) -> f64 {
+        let z = (x - self.mean) / self.sd;
+        self.height * (-0.5 * z * z).exp()
+    }
+}
+
+fn normals(draws: &Draws, chain: usize, draw: usize) -> Vec<Normal> {
+    let row = draws.draw(chain, draw);
+    let normal = |k: usize| {
+        let sd = row.covariance(k, 0, 0).sqrt();
+        let height = row.weight(k) / (sd * (2.0 * std::f64::consts::PI).sqrt());
+        Normal { mean: row.mean(k, 0), sd, height }
+    };
+    (0..draws.model().k()).map(normal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_histogram_has_area_one_for_any_spread() {
+        let spread: Vec<f64> = (0..100).map(|i| f64::from(i * i)).collect();
+        let huge: Vec<f64> = spread.iter().map(|x| 1e90 * x).collect();
+        let mut lumpy = vec![3.0; 50];
+        lumpy.push(4.0);
+        for values in [spread, huge, lumpy, vec![7.0], vec![0.0; 5], vec![1e9, 1e9 + 1.0]] {
+            let axis = Axis::over("x", values.iter().copied(), 5);
+            let bars = histogram(&Data::new(values, 1).unwrap(), &axis);
+            let area: f64 = bars.iter().map(|(left, right, height)| (right - left) * height).sum();
+            assert!((area - 1.0).abs() < 1e-6, "{area}");
+        }
+    }
+}

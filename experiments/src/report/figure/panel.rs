@@ -1,0 +1,189 @@
+//! Panels to SVG: the one module that knows the drawing library.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::axis::Axis;
+use super::clip::{Point, holds, inside};
+use super::palette::{Color, Marker};
+
+/// The library places everything at whole pixels, so figures are drawn this much larger than they are shown.
+const SCALE: u32 = 8;
+/// The library divides font sizes by this.
+const FONT: f64 = 1.24;
+const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
+const GRID: RGBColor = RGBColor(0xE8, 0xE8, 0xE8);
+
+/// Axes and what is drawn between them, in order.
+#[derive(Debug, Clone)]
+pub(super) struct Panel {
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+    pub(super) marks: Vec<Mark>,
+    /// Said in the middle of a panel that has nothing to show.
+    pub(super) remark: &'static str,
+}
+
+/// One thing in a panel, in the units of its axes. What lies outside is cut off.
+#[derive(Debug, Clone)]
+pub(super) enum Mark {
+    Line { points: Vec<Point>, color: Color, width: f64, dashed: bool },
+    Area { points: Vec<Point>, color: Color, opacity: f64 },
+    Dot { at: Point, color: Color, marker: Marker, radius: f64, opacity: f64 },
+}
+
+/// A grid of panels as one SVG element; `size` is that of one panel.
+pub(super) fn svg(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String, String> {
+    let columns = columns.max(1);
+    let rows = panels.len().div_ceil(columns).max(1);
+    let whole = (size.0 * columns as u32 * SCALE, size.1 * rows as u32 * SCALE);
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, whole).into_drawing_area();
+        for (area, panel) in root.split_evenly((rows, columns)).iter().zip(panels) {
+            draw(area, panel).map_err(|error| error.to_string())?;
+        }
+        root.present().map_err(|error| error.to_string())?;
+    }
+    Ok(text)
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Failed<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
+type Chart<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Scale, Scale>>;
+
+fn draw<'a>(area: &Area<'a>, panel: &Panel) -> Result<(), Failed<'a>> {
+    let mut chart = ChartBuilder::on(area)
+        .margin(8 * SCALE)
+        .margin_right(14 * SCALE)
+        .x_label_area_size(42 * SCALE)
+        .y_label_area_size(66 * SCALE)
+        .build_cartesian_2d(Scale(panel.x.clone()), Scale(panel.y.clone()))?;
+    let text = ("sans-serif", 12.0 * FONT * f64::from(SCALE)).into_font().color(&INK);
+    chart
+        .configure_mesh()
+        .bold_line_style(GRID.stroke_width(SCALE))
+        .light_line_style(TRANSPARENT)
+        .axis_style(INK.stroke_width(SCALE))
+        .set_all_tick_mark_size(4 * SCALE)
+        .label_style(text.clone())
+        .x_desc(panel.x.name())
+        .y_desc(panel.y.name())
+        .draw()?;
+    for mark in &panel.marks {
+        draw_mark(&mut chart, panel, mark)?;
+    }
+    if panel.marks.is_empty() {
+        let middle = text.pos(Pos::new(HPos::Center, VPos::Center));
+        chart.draw_series([Text::new(panel.remark, (0.5, 0.5), middle)])?;
+    }
+    Ok(())
+}
+
+fn draw_mark<'a>(chart: &mut Chart<'a, '_>, panel: &Panel, mark: &Mark) -> Result<(), Failed<'a>> {
+    let place = |point: &Point| (panel.x.place(point.0), panel.y.place(point.1));
+    let pixels = |x: f64| (x * f64::from(SCALE)).round().max(1.0) as u32;
+    match mark {
+        Mark::Line { points, color, width, dashed } => {
+            let style = rgb(*color).stroke_width(pixels(*width));
+            for part in inside(points.iter().map(place)) {
+                if *dashed {
+                    let (dash, gap) = (pixels(6.0), pixels(4.0));
+                    chart.draw_series([DashedPathElement::new(part.into_iter(), dash, gap, style)])?;
+                } else {
+                    chart.draw_series([PathElement::new(part, style)])?;
+                }
+            }
+        }
+        Mark::Area { points, color, opacity } => {
+            let corners = points.iter().map(place).filter(|(x, y)| !x.is_nan() && !y.is_nan());
+            let corners: Vec<Point> = corners.map(|(x, y)| (x.clamp(0.0, 1.0), y.clamp(0.0, 1.0))).collect();
+            if corners.len() > 2 {
+                chart.draw_series([Polygon::new(corners, rgb(*color).mix(*opacity))])?;
+            }
+        }
+        Mark::Dot { at, color, marker, radius, opacity } => {
+            let (at, size, color) = (place(at), pixels(*radius), rgb(*color).mix(*opacity));
+            if !holds(at) {
+                return Ok(());
+            }
+            match marker {
+                Marker::Circle => chart.draw_series([Circle::new(at, size, color.filled())])?,
+                Marker::Triangle => chart.draw_series([TriangleMarker::new(at, size * 5 / 4, color.filled())])?,
+                Marker::Cross => chart.draw_series([Cross::new(at, size, color.stroke_width(pixels(1.2)))])?,
+            };
+        }
+    }
+    Ok(())
+}
+
+fn rgb(color: Color) -> RGBColor {
+    RGBColor(color.0, color.1, color.2)
+}
+
+/// The unit interval with the ticks of an axis: the library's own ranges fail on ranges that are empty, huge or tiny.
+#[derive(Clone)]
+struct Scale(Axis);
+
+impl Ranged for Scale {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, place: &f64, limit: (i32, i32)) -> i32 {
+        RangedCoordf64::from(0.0..1.0).map(&place.clamp(0.0, 1.0), limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        match hint.weight().allow_light_points() {
+            true => Vec::new(),
+            false => self.0.ticks().iter().map(|(place, _)| *place).collect(),
+        }
+    }
+
+    fn range(&self) -> Range<f64> {
+        0.0..1.0
+    }
+}
+
+impl ValueFormatter<f64> for Scale {
+    fn format(place: &f64) -> String {
+        place.to_string()
+    }
+
+    fn format_ext(&self, place: &f64) -> String {
+        let tick = self.0.ticks().iter().find(|tick| tick.0 == *place);
+        tick.map_or_else(String::new, |(_, label)| label.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panel_draws_what_is_finite_and_escapes_its_names() {
+        let line = |points| Mark::Line { points, color: Color::of(0), width: 1.5, dashed: true };
+        let dot = |at| Mark::Dot { at, color: Color::of(8), marker: Marker::of(8), radius: 2.0, opacity: 0.5 };
+        let hole = vec![(0.0, 0.0), (1.0, f64::NAN), (2.0, 2.0), (f64::INFINITY, 1.0)];
+        let area = Mark::Area { points: hole.clone(), color: Color::of(1), opacity: 0.2 };
+        let panel = Panel {
+            x: Axis::over("<b>&\"x", [0.0, 2.0], 5),
+            y: Axis::over("y", [f64::NAN], 5),
+            marks: vec![line(hole), line(vec![]), line(vec![(1.0, 1.0)]), area, dot((1.0, 0.5)), dot((f64::NAN, 9.0))],
+            remark: "",
+        };
+        let svg = svg(&[panel], 1, (300, 200)).unwrap();
+        assert!(svg.contains("&lt;b&gt;&amp;&quot;x"));
+        assert!(!svg.contains("<b>") && !svg.contains("NaN") && svg.trim_end().ends_with("</svg>"));
+    }
+
+    #[test]
+    fn no_panels_make_an_empty_figure() {
+        assert!(svg(&[], 3, (300, 200)).unwrap().contains("</svg>"));
+    }
+}

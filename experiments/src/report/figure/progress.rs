@@ -1,0 +1,136 @@
+//! How fits came to their results: the climb of EM and its restarts, the chains of Gibbs sampling.
+
+use gmm_em::{Objective, Restart};
+
+use super::axis::Axis;
+use super::palette::{Color, Marker, WRONG};
+use super::panel::{Mark, Panel, svg};
+use super::{Figure, Key, stride};
+use crate::fitted::{EmDetail, GibbsDetail};
+
+const WIDTH: u32 = 550;
+const HEIGHT: u32 = 260;
+/// Points of one line.
+const MOST_POINTS: usize = 500;
+/// Restarts that are drawn.
+const MOST_RESTARTS: usize = 1000;
+/// Chains that the legend names.
+const MOST_KEYS: usize = 12;
+/// Lines of no more points than this show them.
+const FEW: usize = 40;
+
+/// The climb of the best restart, beside the objectives that all restarts reached.
+pub(super) fn climb(name: &str, em: &EmDetail) -> Result<Figure, String> {
+    let objective = match em.objective {
+        Objective::Likelihood => "ln L",
+        Objective::Posterior => "ln posterior",
+    };
+    let panels = [gaps(em), strip(em, objective)];
+    let collapsed = em.restarts.iter().any(is_collapsed);
+    let mut legend = vec![
+        Key { sign: Marker::Circle.sign(), ..Key::new("dot", Color::of(1), "best restart") },
+        Key { sign: Marker::Circle.sign(), ..Key::new("dot", Color::of(0), "other restarts") },
+    ];
+    if collapsed {
+        let sign = Marker::Cross.sign();
+        legend.push(Key { sign, ..Key::new("dot", WRONG, "collapsed, set aside (drawn at the bottom)") });
+    }
+    Ok(Figure {
+        svg: svg(&panels, 2, (WIDTH / 2, HEIGHT))?,
+        title: name.to_owned(),
+        caption: format!(
+            "EM. Left: the climb of the best restart, as the gap of {objective} to its final value. Right: {objective} \
+             reached by each restart{}.",
+            if em.restarts.len() > MOST_RESTARTS { ", evenly spaced among all" } else { "" }
+        ),
+        legend,
+        width: WIDTH,
+    })
+}
+
+fn gaps(em: &EmDetail) -> Panel {
+    let last = em.trace.last().copied().unwrap_or(f64::NAN);
+    let step = stride(em.trace.len(), MOST_POINTS);
+    let points = em.trace.iter().enumerate().step_by(step).map(|(t, value)| (t as f64, (last - value).log10()));
+    let points: Vec<(f64, f64)> = points.filter(|(_, gap)| gap.is_finite()).collect();
+    let x = Axis::over("iteration", points.iter().map(|p| p.0), 4);
+    let y = Axis::of_powers("gap", points.iter().map(|p| p.1), 5);
+    Panel { x, y, marks: line(points, Color::of(1)), remark: "nothing was gained" }
+}
+
+/// A line, with its points where they are few.
+fn line(points: Vec<(f64, f64)>, color: Color) -> Vec<Mark> {
+    let few = if points.len() <= FEW { points.clone() } else { Vec::new() };
+    let dot = |at| Mark::Dot { at, color, marker: Marker::Circle, radius: 2.5, opacity: 1.0 };
+    let mut marks: Vec<Mark> = few.into_iter().map(dot).collect();
+    if points.len() > 1 {
+        marks.push(Mark::Line { points, color, width: 1.5, dashed: false });
+    }
+    marks
+}
+
+fn strip(em: &EmDetail, objective: &str) -> Panel {
+    let kept = || em.restarts.iter().filter(|restart| !is_collapsed(restart)).map(|restart| restart.objective);
+    let x = Axis::over("restart", (0..em.restarts.len()).map(|r| r as f64), 4);
+    let y = Axis::over(objective, kept(), 5);
+    let bottom = y.ends().0;
+    let dot = |r: usize, at: f64, marker: Marker, color: Color, radius: f64| {
+        let at = (r as f64, at);
+        Mark::Dot { at, color, marker, radius, opacity: 0.85 }
+    };
+    let mut marks = Vec::new();
+    let step = stride(em.restarts.len(), MOST_RESTARTS);
+    for (r, restart) in em.restarts.iter().enumerate().step_by(step) {
+        marks.push(match is_collapsed(restart) {
+            true => dot(r, bottom, Marker::Cross, WRONG, 3.0),
+            false => dot(r, restart.objective, Marker::Circle, Color::of(0), 2.5),
+        });
+    }
+    if let Some(best) = em.restarts.get(em.best) {
+        marks.push(dot(em.best, best.objective, Marker::Circle, Color::of(1), 4.0));
+    }
+    Panel { x, y, marks, remark: "" }
+}
+
+fn is_collapsed(restart: &Restart) -> bool {
+    matches!(restart.outcome, gmm_em::Outcome::Collapsed(_))
+}
+
+/// The log posterior along each chain.
+pub(super) fn traces(name: &str, gibbs: &GibbsDetail) -> Result<Figure, String> {
+    let chains = gibbs.draws.chains();
+    let n_draws = gibbs.draws.n_draws();
+    let step = stride(n_draws, MOST_POINTS);
+    let all = chains.iter().flat_map(|chain| chain.ln_posterior.iter().step_by(step));
+    let y = Axis::over("ln posterior", all.copied(), 5);
+    let x = Axis::over("draw", [0.0, n_draws.saturating_sub(1) as f64], 8);
+    let mut marks = Vec::new();
+    for (c, chain) in chains.iter().enumerate() {
+        let points = chain.ln_posterior.iter().enumerate().step_by(step).map(|(t, value)| (t as f64, *value)).collect();
+        marks.extend(line(points, Color::of(c)).into_iter().map(thinner));
+    }
+    let mut legend: Vec<Key> =
+        (0..chains.len().min(MOST_KEYS)).map(|c| Key::new("line", Color::of(c), format!("chain {c}"))).collect();
+    if let Some(last) = legend.last_mut().filter(|_| chains.len() > MOST_KEYS) {
+        last.text.push_str(" and so on: colours repeat");
+    }
+    let every = if step > 1 { format!("every {step}th of {n_draws} draws") } else { format!("{n_draws} draws") };
+    let levels = match gibbs.levels.disagree {
+        true => "The chains sit in different levels: their mixture is not the posterior.",
+        false => "Chains that agree lie over each other.",
+    };
+    Ok(Figure {
+        svg: svg(&[Panel { x, y, marks, remark: "" }], 1, (WIDTH, HEIGHT))?,
+        title: name.to_owned(),
+        caption: format!("Gibbs sampling. The log posterior of each chain after warm-up, {every}. {levels}"),
+        legend,
+        width: WIDTH,
+    })
+}
+
+fn thinner(mark: Mark) -> Mark {
+    match mark {
+        Mark::Line { points, color, dashed, .. } => Mark::Line { points, color, dashed, width: 0.7 },
+        other => other,
+    }
+}
