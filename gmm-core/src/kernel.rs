@@ -1,39 +1,36 @@
 //! The hot loop: one block of rows through log densities, the rule, and the sums that statistics are made of.
 //!
 //! A block holds up to [`BLOCK`] rows, packed into columns: the row index is the SIMD lane. Four steps, each a
-//! function below, in the order in which they run:
+//! function or a few below, in the order in which they run:
 //!
-//! 1. [`pack`]: rows to columns, padded to whole vectors with copies of the last row.
+//! 1. `pack`: rows to columns, padded to whole vectors with copies of the last row.
 //! 2. `ln_joint_*`: per component k and row, in base 2, `q = c_k - |T_k (x - mu_k)|^2`, where T_k is the whitening
 //!    factor with sqrt(log2(e) / 2) folded in. Differences are centred per component: the form that keeps all
 //!    digits whatever the distance of a component from the origin.
-//! 3. [`weigh`]: one exponential per component and row, their sum, and the rule's weights in place of q.
-//! 4. `sums_*`: per component, sums of w, w (x - mu), w (x - mu)(x - mu)' about the current mean.
+//! 3. `weigh`: one exponential per component and row, their sum, and what the rule makes of them.
+//! 4. `sums_*`: per component, sums of w, w (x - c), w (x - c)(x - c)' about a centre c.
 //!
-//! The code is written once, on [`Lanes`], and compiled for each instruction set by `#[target_feature]`; this is
-//! the only file with `unsafe`, and the only unsafe act is to call a function whose instruction set was detected.
+//! The code is written once, on the vectors of [`Simd`], and compiled for each instruction set. What is summed per
+//! lane does not depend on how many vectors the registers hold.
 
+use crate::simd::{LANES, Lanes, Simd, Work};
+use crate::uniforms::Uniforms;
 use crate::{Mixture, Shape, triangle};
 
 /// Rows in a block. Fixed, so that results do not depend on anything else.
 pub(crate) const BLOCK: usize = 512;
 
-/// Doubles in a vector.
-const LANES: usize = 8;
-
 /// Vectors in a full block.
 const VECTORS: usize = BLOCK / LANES;
 
-/// Vectors between the starts of two columns: not a power of two, so that columns do not share cache sets.
+/// Vectors between the starts of two columns: not a power of two, so that columns do not share cache sets; with room
+/// for the padding of the last group.
 const STRIDE: usize = VECTORS + 1;
-
-/// Vectors of rows that are processed together against one factor.
-const GROUP: usize = 4;
 
 /// The instruction set that the hot loop runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstructionSet {
-    /// x86-64 with AVX-512 (F and DQ).
+    /// x86-64 with AVX-512 F.
     Avx512,
     /// x86-64 with AVX2 and FMA.
     Avx2,
@@ -47,13 +44,8 @@ impl InstructionSet {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            if fma && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                sets.push(Self::Avx512);
-            }
-            if fma {
-                sets.push(Self::Avx2);
-            }
+            sets.extend(crate::simd::Avx512::detect().map(|_| Self::Avx512));
+            sets.extend(crate::simd::Avx2::detect().map(|_| Self::Avx2));
         }
         sets.push(Self::Portable);
         sets
@@ -72,118 +64,36 @@ impl InstructionSet {
             Self::Portable => "portable",
         }
     }
+
+    /// Runs work on this instruction set, or on the portable one where it is not available.
+    fn run<W: Work>(self, work: W) {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Avx512 => {
+                if let Some(simd) = crate::simd::Avx512::detect() {
+                    return simd.run(work);
+                }
+            }
+            Self::Avx2 => {
+                if let Some(simd) = crate::simd::Avx2::detect() {
+                    return simd.run(work);
+                }
+            }
+            Self::Portable => {}
+        }
+        crate::simd::Portable.run(work);
+    }
 }
 
 /// What turns log densities into weights of the rows.
 pub(crate) enum BlockRule<'a> {
     /// The weights are the responsibilities.
     Responsibilities,
-    /// One component per row has weight 1, drawn by inverting its running sums at a uniform number.
-    Draw { uniforms: &'a Uniforms, labels: &'a mut [u16] },
+    /// One component per row has weight 1, drawn by inverting its running sums at a uniform number in [0, 1).
+    Draw { uniforms: Uniforms, labels: &'a mut [u16] },
     /// One component per row has weight 1: the most probable.
     Classify { labels: &'a mut [u16] },
 }
-
-/// Eight doubles that stay together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[repr(C, align(64))]
-pub(crate) struct Lanes(pub(crate) [f64; LANES]);
-
-/// One uniform number in [0, 1) for each row of a block.
-pub(crate) type Uniforms = [Lanes; VECTORS];
-
-impl Lanes {
-    pub(crate) const ZERO: Self = Self([0.0; LANES]);
-
-    #[inline(always)]
-    fn splat(x: f64) -> Self {
-        Self([x; LANES])
-    }
-
-    #[inline(always)]
-    fn map2(self, other: Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        let mut out = self;
-        for l in 0..LANES {
-            out.0[l] = f(self.0[l], other.0[l]);
-        }
-        out
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.map2(other, |a, b| a + b)
-    }
-
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.map2(other, |a, b| a - b)
-    }
-
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        self.map2(other, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        self.map2(other, |a, b| if a > b { a } else { b })
-    }
-
-    /// `self * b + c`: fused where the instruction set fuses, else two roundings (a library call would cost more
-    /// than all the rest).
-    #[inline(always)]
-    fn mul_add<const FMA: bool>(self, b: Self, c: Self) -> Self {
-        let mut out = self;
-        for l in 0..LANES {
-            out.0[l] = if FMA { self.0[l].mul_add(b.0[l], c.0[l]) } else { self.0[l] * b.0[l] + c.0[l] };
-        }
-        out
-    }
-
-    #[inline(always)]
-    fn total(self) -> f64 {
-        let [a, b, c, d, e, f, g, h] = self.0;
-        ((a + e) + (c + g)) + ((b + f) + (d + h))
-    }
-
-    /// `2^x` for x <= 0, to 1 ulp; exactly 0 below 2^-1021.
-    #[inline(always)]
-    fn exp2<const FMA: bool>(self) -> Self {
-        /// 1.5 * 2^52: adding it rounds to an integer and leaves that integer in the low bits.
-        const ROUND: f64 = 6_755_399_441_055_744.0;
-        let x = self.max(Self::splat(-1021.0));
-        let shifted = x.add(Self::splat(ROUND));
-        let f = x.sub(shifted.sub(Self::splat(ROUND)));
-        let mut p = Self::splat(EXP2[EXP2.len() - 1]);
-        for c in EXP2[..EXP2.len() - 1].iter().rev() {
-            p = p.mul_add::<FMA>(f, Self::splat(*c));
-        }
-        let mut out = p;
-        for l in 0..LANES {
-            let scaled = f64::from_bits(p.0[l].to_bits().wrapping_add(shifted.0[l].to_bits() << 52));
-            out.0[l] = if self.0[l] < -1021.0 { 0.0 } else { scaled };
-        }
-        out
-    }
-}
-
-/// ln(2)^i / i!: the Taylor series of 2^f; on |f| <= 1/2 the first term left out is below 5e-18.
-const EXP2: [f64; 14] = [
-    1.0,
-    std::f64::consts::LN_2,
-    0.240_226_506_959_100_72,
-    0.055_504_108_664_821_58,
-    0.009_618_129_107_628_477,
-    0.001_333_355_814_642_844_3,
-    0.000_154_035_303_933_816_1,
-    1.525_273_380_405_984_1e-5,
-    1.321_548_679_014_431e-6,
-    1.017_808_600_923_97e-7,
-    7.054_911_620_801_123e-9,
-    4.445_538_271_870_811_6e-10,
-    2.567_843_599_348_820_6e-11,
-    1.369_148_885_390_412_8e-12,
-];
 
 /// The parameters of a mixture as the kernel wants them.
 #[derive(Debug)]
@@ -193,17 +103,15 @@ pub(crate) struct Parameters {
     d: usize,
     /// K x d.
     means: Vec<f64>,
-    /// Whitening factors times sqrt(log2(e) / 2), packed; one that all share or one for each component.
+    /// K whitening factors times sqrt(log2(e) / 2), packed; a shared one is repeated.
     factors: Vec<f64>,
-    shared: bool,
     /// c_k: the base-2 logarithm of weight and normalising constant.
     constants: Vec<f64>,
 }
 
 impl Parameters {
     pub(crate) fn new() -> Self {
-        let (means, factors, constants) = (Vec::new(), Vec::new(), Vec::new());
-        Self { shape: Shape::Full, k: 0, d: 0, means, factors, shared: true, constants }
+        Self { shape: Shape::Full, k: 0, d: 0, means: Vec::new(), factors: Vec::new(), constants: Vec::new() }
     }
 
     /// Takes over a mixture; allocates only when it is larger than any before.
@@ -211,29 +119,24 @@ impl Parameters {
         let log2_e = std::f64::consts::LOG2_E;
         let fold = (0.5 * log2_e).sqrt();
         (self.shape, self.k, self.d) = (mixture.shape(), mixture.k(), mixture.d());
-        self.shared = mixture.covariances().len() == 1;
         self.means.clear();
         self.means.extend_from_slice(mixture.means());
         self.factors.clear();
-        for covariance in mixture.covariances() {
-            self.factors.extend(covariance.whitener().iter().map(|t| fold * t));
-        }
-        let ln_two_pi = (2.0 * std::f64::consts::PI).ln();
         self.constants.clear();
+        let ln_two_pi = (2.0 * std::f64::consts::PI).ln();
         for (k, w) in mixture.weights().iter().enumerate() {
-            let ln_norm = -0.5 * (self.d as f64 * ln_two_pi + mixture.covariance(k).ln_det());
+            let covariance = mixture.covariance(k);
+            self.factors.extend(covariance.whitener().iter().map(|t| fold * t));
+            let ln_norm = -0.5 * (self.d as f64 * ln_two_pi + covariance.ln_det());
             self.constants.push(w.log2() + log2_e * ln_norm);
         }
     }
 
-    fn factor(&self, k: usize) -> &[f64] {
-        let e = self.shape.n_entries(self.d);
-        let k = if self.shared { 0 } else { k };
-        &self.factors[k * e..(k + 1) * e]
-    }
-
-    fn mean(&self, k: usize) -> &[f64] {
-        &self.means[k * self.d..(k + 1) * self.d]
+    /// Factor, mean and constant of each component.
+    #[inline(always)]
+    fn components(&self) -> impl Iterator<Item = ((&[f64], &[f64]), &f64)> {
+        let factors = self.factors.chunks_exact(self.shape.n_entries(self.d));
+        factors.zip(self.means.chunks_exact(self.d)).zip(&self.constants)
     }
 }
 
@@ -282,484 +185,553 @@ impl Sums {
 pub(crate) struct Scratch {
     /// d columns of rows.
     x: Vec<Lanes>,
-    /// K columns: q, then the weights.
+    /// For each vector of rows K log joint densities, then exponentials; an odd number of vectors apart.
     q: Vec<Lanes>,
+    /// For each vector of rows: the inverse of the sum of exponentials, or the labels.
+    rule: Vec<Lanes>,
+    /// The responsibilities of one component.
+    w: Vec<Lanes>,
     /// d columns of differences to a mean, and d more of weighted differences.
     z: Vec<Lanes>,
+    /// The rows of the block sorted by label.
+    order: Vec<u16>,
 }
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        Self { x: Vec::new(), q: Vec::new(), z: Vec::new() }
+        Self { x: Vec::new(), q: Vec::new(), rule: Vec::new(), w: Vec::new(), z: Vec::new(), order: Vec::new() }
     }
 
     pub(crate) fn reserve(&mut self, k: usize, d: usize) {
-        self.x.resize(d * STRIDE, Lanes::ZERO);
-        self.q.resize(k * STRIDE, Lanes::ZERO);
-        self.z.resize(2 * d * STRIDE, Lanes::ZERO);
+        for (lanes, length) in [
+            (&mut self.x, d * STRIDE),
+            (&mut self.q, (k | 1) * STRIDE),
+            (&mut self.rule, STRIDE),
+            (&mut self.w, STRIDE),
+            (&mut self.z, 2 * d * STRIDE),
+        ] {
+            lanes.resize(length, Lanes::ZERO);
+        }
+        self.order.resize(BLOCK, 0);
     }
 }
 
-/// Runs one block of at most [`BLOCK`] rows (row after row, d columns) and adds to the sums about `centres` (K x d).
-pub(crate) fn run_block(
-    set: InstructionSet,
-    parameters: &Parameters,
-    centres: &[f64],
-    rows: &[f64],
-    rule: BlockRule<'_>,
-    scratch: &mut Scratch,
-    sums: &mut Sums,
-) {
-    match set {
-        #[cfg(target_arch = "x86_64")]
-        #[allow(unsafe_code)]
-        // SAFETY: `InstructionSet::available` lists this set only where the processor has these features.
-        InstructionSet::Avx512 => unsafe { block_avx512(parameters, centres, rows, rule, scratch, sums) },
-        #[cfg(target_arch = "x86_64")]
-        #[allow(unsafe_code)]
-        // SAFETY: as above.
-        InstructionSet::Avx2 => unsafe { block_avx2(parameters, centres, rows, rule, scratch, sums) },
-        _ => block::<false>(parameters, centres, rows, rule, scratch, sums),
+/// One block of at most [`BLOCK`] rows (row after row, d columns), whose sums are added about `centres` (K x d).
+pub(crate) struct Block<'a> {
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) centres: &'a [f64],
+    pub(crate) rows: &'a [f64],
+    pub(crate) rule: BlockRule<'a>,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) sums: &'a mut Sums,
+}
+
+impl Block<'_> {
+    pub(crate) fn run_on(self, set: InstructionSet) {
+        set.run(self);
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-fn block_avx512(
-    parameters: &Parameters,
-    centres: &[f64],
-    rows: &[f64],
-    rule: BlockRule<'_>,
-    scratch: &mut Scratch,
-    sums: &mut Sums,
-) {
-    block::<true>(parameters, centres, rows, rule, scratch, sums);
+impl Work for Block<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const G: usize, const T: usize>(self, s: S) {
+        match (self.parameters.shape, self.parameters.d) {
+            (Shape::Full, 1) => small::<S, 1>(s, self),
+            (Shape::Full, 2) => small::<S, 2>(s, self),
+            (Shape::Full, 3) => small::<S, 3>(s, self),
+            (Shape::Full, 4) => small::<S, 4>(s, self),
+            _ => large::<S, G, T>(s, self),
+        }
+    }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn block_avx2(
-    parameters: &Parameters,
-    centres: &[f64],
-    rows: &[f64],
-    rule: BlockRule<'_>,
-    scratch: &mut Scratch,
-    sums: &mut Sums,
-) {
-    block::<true>(parameters, centres, rows, rule, scratch, sums);
-}
-
+/// A block of full covariances in d = D <= 4: rows stay in registers while the components pass.
 #[inline(always)]
-fn block<const FMA: bool>(
-    p: &Parameters,
-    centres: &[f64],
-    rows: &[f64],
-    rule: BlockRule<'_>,
-    scratch: &mut Scratch,
-    sums: &mut Sums,
-) {
-    let n = rows.len() / p.d;
+fn small<S: Simd, const D: usize>(s: S, block: Block<'_>) {
+    let Block { parameters: p, centres, rows, rule, scratch, sums } = block;
+    let n = rows.len() / D;
     let vectors = n.div_ceil(LANES);
-    pack(rows, p.d, n, &mut scratch.x);
-    let (x, q, z) = (&scratch.x[..], &mut scratch.q[..], &mut scratch.z[..]);
-    match (p.shape, p.d) {
-        (Shape::Full, 1) => ln_joint_small::<FMA, 1>(p, x, vectors, q),
-        (Shape::Full, 2) => ln_joint_small::<FMA, 2>(p, x, vectors, q),
-        (Shape::Full, 3) => ln_joint_small::<FMA, 3>(p, x, vectors, q),
-        (Shape::Full, 4) => ln_joint_small::<FMA, 4>(p, x, vectors, q),
-        (Shape::Full, _) => ln_joint_full::<FMA>(p, x, vectors, q, z),
-        (Shape::Diagonal, _) => ln_joint_axes::<FMA>(p, x, vectors, q, |factor, j| factor[j]),
-        (Shape::Isotropic, _) => ln_joint_axes::<FMA>(p, x, vectors, q, |factor, _| factor[0]),
-    }
-    weigh::<FMA>(p.k, n, q, rule, sums);
-    match (p.shape, p.d) {
-        (Shape::Full, 1) => sums_small::<FMA, 1>(p.k, centres, x, q, vectors, sums),
-        (Shape::Full, 2) => sums_small::<FMA, 2>(p.k, centres, x, q, vectors, sums),
-        (Shape::Full, 3) => sums_small::<FMA, 3>(p.k, centres, x, q, vectors, sums),
-        (Shape::Full, 4) => sums_small::<FMA, 4>(p.k, centres, x, q, vectors, sums),
-        (Shape::Full, d) => sums_full::<FMA>((p.k, d), centres, x, q, vectors, z, sums),
-        (shape, d) => sums_axes::<FMA>(shape, (p.k, d), centres, x, q, vectors, sums),
+    pack(rows, D, n, &mut scratch.x);
+    ln_joint_small::<S, D>(s, p, &scratch.x, vectors, &mut scratch.q);
+    let hot = !matches!(rule, BlockRule::Responsibilities);
+    weigh(s, p.k, n, &mut scratch.q, &mut scratch.rule, rule, sums);
+    let (x, q, rule) = (&scratch.x[..], &scratch.q[..], &scratch.rule[..vectors]);
+    if hot {
+        sums_small::<S, D>(s, p.k, centres, x, vectors, |k, v| s.equal(s.load(&rule[v]), s.splat(k as f64)), sums);
+    } else {
+        let stride = p.k | 1;
+        let weight = |k: usize, v: usize| s.mul(s.load(&q[v * stride + k]), s.load(&rule[v]));
+        sums_small::<S, D>(s, p.k, centres, x, vectors, weight, sums);
     }
 }
 
-/// Rows to columns; the last group of vectors is filled up with copies of the last row.
+/// A block of any other covariances.
+#[inline(always)]
+fn large<S: Simd, const G: usize, const T: usize>(s: S, block: Block<'_>) {
+    let Block { parameters: p, centres, rows, rule, scratch, sums } = block;
+    let d = p.d;
+    let n = rows.len() / d;
+    let vectors = n.div_ceil(LANES);
+    pack(rows, d, n, &mut scratch.x);
+    match p.shape {
+        Shape::Full => ln_joint_full::<S, G>(s, p, &scratch.x, vectors, &mut scratch.q, &mut scratch.z),
+        Shape::Diagonal => ln_joint_axes::<S, G, false>(s, p, &scratch.x, vectors, &mut scratch.q),
+        Shape::Isotropic => ln_joint_axes::<S, G, true>(s, p, &scratch.x, vectors, &mut scratch.q),
+    }
+    let hot = !matches!(rule, BlockRule::Responsibilities);
+    weigh(s, p.k, n, &mut scratch.q, &mut scratch.rule, rule, sums);
+    let stride = p.k | 1;
+    let Scratch { x, q, rule, z, w, order } = scratch;
+    let starts = if hot { sort_by_label(p.k, n, rule, order) } else { Vec::new() };
+    for (k, centre) in centres.chunks_exact(d).enumerate() {
+        // Differences to the centre in the first d columns of z, weighted ones in the second d.
+        let first = &mut sums.first[k * d..(k + 1) * d];
+        let vectors = if hot {
+            let members = &order[starts[k]..starts[k + 1]];
+            sums.weights[k] += members.len() as f64;
+            let vectors = members.len().div_ceil(LANES);
+            gather(rows, d, members, centre, z);
+            for (sum, column) in first.iter_mut().zip(z.chunks_exact(STRIDE)) {
+                *sum += s.total(column[..vectors].iter().fold(s.splat(0.0), |sum, x| s.add(sum, s.load(x))));
+            }
+            vectors
+        } else {
+            let mut weight = s.splat(0.0);
+            for (v, w) in w[..vectors].iter_mut().enumerate() {
+                let responsibility = s.mul(s.load(&q[v * stride + k]), s.load(&rule[v]));
+                weight = s.add(weight, responsibility);
+                s.store(responsibility, w);
+            }
+            sums.weights[k] += s.total(weight);
+            differences(s, d, x, &w[..vectors], centre, z, first);
+            vectors
+        };
+        let (z, wz) = z.split_at(d * STRIDE);
+        let wz = if hot { z } else { wz };
+        let e = p.shape.n_entries(d);
+        let second = &mut sums.second[k * e..(k + 1) * e];
+        match p.shape {
+            Shape::Full => second_moments::<S, T>(s, (d, vectors), wz, z, second),
+            Shape::Diagonal | Shape::Isotropic => {
+                for j in 0..d {
+                    second[j.min(e - 1)] += s.total(dot(s, &wz[j * STRIDE..][..vectors], &z[j * STRIDE..][..vectors]));
+                }
+            }
+        }
+    }
+}
+
+/// Rows to columns; vectors up to the next multiple of four are filled up with copies of the last row.
 #[inline(always)]
 fn pack(rows: &[f64], d: usize, n: usize, x: &mut [Lanes]) {
-    let padded = n.next_multiple_of(LANES * GROUP);
-    for (r, row) in rows.chunks_exact(d).enumerate() {
+    let whole = n / LANES;
+    for (v, chunk) in rows.chunks_exact(LANES * d).enumerate() {
+        for j in 0..d {
+            let lanes = &mut x[j * STRIDE + v].0;
+            for l in 0..LANES {
+                lanes[l] = chunk[l * d + j];
+            }
+        }
+    }
+    let padded = n.div_ceil(LANES).next_multiple_of(4);
+    for r in whole * LANES..padded * LANES {
+        let row = &rows[r.min(n - 1) * d..][..d];
         for (j, value) in row.iter().enumerate() {
             x[j * STRIDE + r / LANES].0[r % LANES] = *value;
         }
     }
-    for j in 0..d {
-        let last = rows[(n - 1) * d + j];
-        for r in n..padded {
-            x[j * STRIDE + r / LANES].0[r % LANES] = last;
-        }
-    }
 }
 
-/// Full covariances in d = D <= 4: rows stay in registers while the components pass.
 #[inline(always)]
-fn ln_joint_small<const FMA: bool, const D: usize>(p: &Parameters, x: &[Lanes], vectors: usize, q: &mut [Lanes]) {
-    for k in 0..p.k {
-        let (factor, mean) = (p.factor(k), p.mean(k));
-        let constant = Lanes::splat(p.constants[k]);
-        let column = &mut q[k * STRIDE..][..vectors];
-        for (v, out) in column.iter_mut().enumerate() {
-            let mut z = [Lanes::ZERO; D];
+fn ln_joint_small<S: Simd, const D: usize>(s: S, p: &Parameters, x: &[Lanes], vectors: usize, q: &mut [Lanes]) {
+    for (v, q) in q.chunks_exact_mut(p.k | 1).take(vectors).enumerate() {
+        let x: [S::V; D] = std::array::from_fn(
+            #[inline(always)]
+            |j| s.load(&x[j * STRIDE + v]),
+        );
+        for (((factor, mean), constant), q) in p.components().zip(q) {
+            let mut z = x;
             for j in 0..D {
-                z[j] = x[j * STRIDE + v].sub(Lanes::splat(mean[j]));
+                z[j] = s.sub(x[j], s.splat(mean[j]));
             }
-            let mut square = Lanes::ZERO;
+            let mut square = s.splat(0.0);
             for i in 0..D {
-                let mut y = Lanes::ZERO;
-                for j in 0..=i {
-                    y = Lanes::splat(factor[triangle::row(i) + j]).mul_add::<FMA>(z[j], y);
+                let mut y = s.mul(s.splat(factor[triangle::row(i)]), z[0]);
+                for j in 1..=i {
+                    y = s.mul_add(s.splat(factor[triangle::row(i) + j]), z[j], y);
                 }
-                square = y.mul_add::<FMA>(y, square);
+                square = s.mul_add(y, y, square);
             }
-            *out = constant.sub(square);
+            s.store(s.sub(s.splat(*constant), square), q);
         }
     }
 }
 
-/// Full covariances in any dimension: panels of four rows of the factor against four vectors of rows.
+/// Full covariances in any dimension: panels of four rows of the factor against G vectors of rows.
 #[inline(always)]
-fn ln_joint_full<const FMA: bool>(p: &Parameters, x: &[Lanes], vectors: usize, q: &mut [Lanes], z: &mut [Lanes]) {
-    let d = p.d;
-    for k in 0..p.k {
-        let (factor, mean) = (p.factor(k), p.mean(k));
-        let constant = Lanes::splat(p.constants[k]);
-        for v in (0..vectors).step_by(GROUP) {
-            let z: &mut [[Lanes; GROUP]] = groups(&mut z[..d * GROUP]);
-            for j in 0..d {
-                let m = Lanes::splat(mean[j]);
-                for g in 0..GROUP {
-                    z[j][g] = x[j * STRIDE + v + g].sub(m);
-                }
-            }
-            let mut square = [Lanes::ZERO; GROUP];
-            let mut i = 0;
-            while i + GROUP <= d {
-                let rows: [&[f64]; GROUP] = std::array::from_fn(|a| &factor[triangle::row(i + a)..][..=i + a]);
-                let mut y = [[Lanes::ZERO; GROUP]; GROUP];
-                for j in 0..i {
-                    for a in 0..GROUP {
-                        let t = Lanes::splat(rows[a][j]);
-                        for g in 0..GROUP {
-                            y[a][g] = t.mul_add::<FMA>(z[j][g], y[a][g]);
-                        }
-                    }
-                }
-                for b in 0..GROUP {
-                    for a in b..GROUP {
-                        let t = Lanes::splat(rows[a][i + b]);
-                        for g in 0..GROUP {
-                            y[a][g] = t.mul_add::<FMA>(z[i + b][g], y[a][g]);
-                        }
-                    }
-                }
-                for a in 0..GROUP {
-                    for g in 0..GROUP {
-                        square[g] = y[a][g].mul_add::<FMA>(y[a][g], square[g]);
-                    }
-                }
-                i += GROUP;
-            }
-            for i in i..d {
-                let row = &factor[triangle::row(i)..][..=i];
-                let mut y = [Lanes::ZERO; GROUP];
-                for j in 0..=i {
-                    let t = Lanes::splat(row[j]);
-                    for g in 0..GROUP {
-                        y[g] = t.mul_add::<FMA>(z[j][g], y[g]);
-                    }
-                }
-                for g in 0..GROUP {
-                    square[g] = y[g].mul_add::<FMA>(y[g], square[g]);
-                }
-            }
-            for g in 0..GROUP {
-                q[k * STRIDE + v + g] = constant.sub(square[g]);
-            }
-        }
-    }
-}
-
-/// Diagonal and isotropic covariances: one factor per axis.
-#[inline(always)]
-fn ln_joint_axes<const FMA: bool>(
+fn ln_joint_full<S: Simd, const G: usize>(
+    s: S,
     p: &Parameters,
     x: &[Lanes],
     vectors: usize,
     q: &mut [Lanes],
-    axis: impl Fn(&[f64], usize) -> f64,
+    z: &mut [Lanes],
 ) {
-    for k in 0..p.k {
-        let (factor, mean) = (p.factor(k), p.mean(k));
-        let constant = Lanes::splat(p.constants[k]);
-        for v in (0..vectors).step_by(GROUP) {
-            let mut square = [Lanes::ZERO; GROUP];
-            for j in 0..p.d {
-                let (m, t) = (Lanes::splat(mean[j]), Lanes::splat(axis(factor, j)));
-                for g in 0..GROUP {
-                    let y = t.mul(x[j * STRIDE + v + g].sub(m));
-                    square[g] = y.mul_add::<FMA>(y, square[g]);
+    let (d, stride) = (p.d, p.k | 1);
+    let z = &mut z.as_chunks_mut::<G>().0[..d];
+    for v in (0..vectors).step_by(G) {
+        for (k, ((factor, mean), constant)) in p.components().enumerate() {
+            for ((z, x), m) in z.iter_mut().zip(x.chunks_exact(STRIDE)).zip(mean) {
+                let (x, m) = (&x[v..][..G], s.splat(*m));
+                for g in 0..G {
+                    s.store(s.sub(s.load(&x[g]), m), &mut z[g]);
                 }
             }
-            for g in 0..GROUP {
-                q[k * STRIDE + v + g] = constant.sub(square[g]);
+            let mut square = [s.splat(0.0); G];
+            let mut i = 0;
+            while i + 4 <= d {
+                panel::<S, G, 4>(s, factor, i, z, &mut square);
+                i += 4;
+            }
+            match d - i {
+                3 => panel::<S, G, 3>(s, factor, i, z, &mut square),
+                2 => panel::<S, G, 2>(s, factor, i, z, &mut square),
+                1 => panel::<S, G, 1>(s, factor, i, z, &mut square),
+                _ => {}
+            }
+            for g in 0..G {
+                s.store(s.sub(s.splat(*constant), square[g]), &mut q[(v + g) * stride + k]);
             }
         }
     }
 }
 
-/// Exponentiates once, adds the log-likelihood, and leaves the rule's weights in place of q.
+/// Adds the squares of rows i to i + R of `factor * z`.
 #[inline(always)]
-fn weigh<const FMA: bool>(k: usize, n: usize, q: &mut [Lanes], mut rule: BlockRule<'_>, sums: &mut Sums) {
+fn panel<S: Simd, const G: usize, const R: usize>(
+    s: S,
+    factor: &[f64],
+    i: usize,
+    z: &[[Lanes; G]],
+    square: &mut [S::V; G],
+) {
+    let mut rows: [&[f64]; R] = [&[]; R];
+    for r in 0..R {
+        rows[r] = &factor[triangle::row(i + r)..][..i + r + 1];
+    }
+    let mut y = [[s.splat(0.0); G]; R];
+    for (j, z) in z[..i].iter().enumerate() {
+        for r in 0..R {
+            let t = s.splat(rows[r][j]);
+            for g in 0..G {
+                y[r][g] = s.mul_add(t, s.load(&z[g]), y[r][g]);
+            }
+        }
+    }
+    for c in 0..R {
+        for r in c..R {
+            let t = s.splat(rows[r][i + c]);
+            for g in 0..G {
+                y[r][g] = s.mul_add(t, s.load(&z[i + c][g]), y[r][g]);
+            }
+        }
+    }
+    for r in 0..R {
+        for g in 0..G {
+            square[g] = s.mul_add(y[r][g], y[r][g], square[g]);
+        }
+    }
+}
+
+/// Diagonal and isotropic covariances: one factor per axis, or one for all.
+#[inline(always)]
+fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
+    s: S,
+    p: &Parameters,
+    x: &[Lanes],
+    vectors: usize,
+    q: &mut [Lanes],
+) {
+    let stride = p.k | 1;
+    for v in (0..vectors).step_by(G) {
+        for (k, ((factor, mean), constant)) in p.components().enumerate() {
+            let mut square = [s.splat(0.0); G];
+            for (j, m) in mean.iter().enumerate() {
+                let (m, t) = (s.splat(*m), s.splat(if ONE { factor[0] } else { factor[j] }));
+                let x = &x[j * STRIDE + v..][..G];
+                for g in 0..G {
+                    let y = s.mul(t, s.sub(s.load(&x[g]), m));
+                    square[g] = s.mul_add(y, y, square[g]);
+                }
+            }
+            for g in 0..G {
+                s.store(s.sub(s.splat(*constant), square[g]), &mut q[(v + g) * stride + k]);
+            }
+        }
+    }
+}
+
+/// Exponentiates once and adds the log-likelihood. For responsibilities the exponentials replace q and `out` gets the
+/// inverse of their sum; otherwise `out` gets the labels. Lanes past the last row get 0 or label -1.
+#[inline(always)]
+fn weigh<S: Simd>(
+    s: S,
+    k: usize,
+    n: usize,
+    q: &mut [Lanes],
+    out: &mut [Lanes],
+    mut rule: BlockRule<'_>,
+    sums: &mut Sums,
+) {
     /// Sums of at most 2^16 terms of at most 1: a product of 32 stays far below the largest double.
     const PRODUCT: usize = 32;
-    let vectors = n.div_ceil(LANES);
-    let mut largest_total = Lanes::ZERO;
-    let mut product = Lanes::splat(1.0);
-    let mut log2_relative = 0.0;
-    for v in 0..vectors {
-        let mut largest = q[v];
-        for k in 1..k {
-            largest = largest.max(q[k * STRIDE + v]);
-        }
-        // Lanes past the last row count nothing.
+    let (vectors, one) = (n.div_ceil(LANES), s.splat(1.0));
+    let mut largest_total = s.splat(0.0);
+    let mut product = one;
+    for (v, (q, out)) in q.chunks_exact_mut(k | 1).zip(out).take(vectors).enumerate() {
+        let q = &mut q[..k];
+        let mut largest = q[1..].iter().fold(s.load(&q[0]), |largest, q| s.max(largest, s.load(q)));
+        let mut total = s.splat(0.0);
         let rows = (n - v * LANES).min(LANES);
-        let keep = |x: Lanes, otherwise: f64| {
-            let mut x = x;
-            x.0[rows..].fill(otherwise);
-            x
-        };
-        let mut total = Lanes::ZERO;
         match &mut rule {
             BlockRule::Responsibilities => {
-                for k in 0..k {
-                    let e = q[k * STRIDE + v].sub(largest).exp2::<FMA>();
-                    q[k * STRIDE + v] = e;
-                    total = total.add(e);
+                for q in q.iter_mut() {
+                    let e = s.exp2(s.sub(s.load(q), largest));
+                    s.store(e, q);
+                    total = s.add(total, e);
                 }
-                let inverse = keep(Lanes::splat(1.0).map2(total, |a, b| a / b), 0.0);
-                for k in 0..k {
-                    q[k * STRIDE + v] = q[k * STRIDE + v].mul(inverse);
-                }
+                s.store(s.div(one, total), out);
+                out.0[rows..].fill(0.0);
             }
             BlockRule::Draw { uniforms, labels } => {
                 // Running sums in place of q; the label counts those at or below the threshold.
-                for k in 0..k {
-                    total = total.add(q[k * STRIDE + v].sub(largest).exp2::<FMA>());
-                    q[k * STRIDE + v] = total;
+                for q in q.iter_mut() {
+                    total = s.add(total, s.exp2(s.sub(s.load(q), largest)));
+                    s.store(total, q);
                 }
-                let threshold = total.mul(uniforms[v]);
-                let mut label = Lanes::ZERO;
-                for k in 0..k - 1 {
-                    label = label.add(q[k * STRIDE + v].map2(threshold, |a, b| if a <= b { 1.0 } else { 0.0 }));
-                }
-                one_hot(k, v, keep(label, -1.0), q);
-                write_labels(label, &mut labels[v * LANES..][..rows]);
+                let threshold = s.mul(total, s.load(&uniforms.next()));
+                let below = |label, q: &Lanes| s.add(label, s.at_most(s.load(q), threshold));
+                s.store(q[..k - 1].iter().fold(s.splat(0.0), below), out);
+                write_labels(out, &mut labels[v * LANES..][..rows]);
             }
             BlockRule::Classify { labels } => {
                 // The number of components before the first that attains the maximum.
-                let (mut label, mut open) = (Lanes::ZERO, Lanes::splat(1.0));
-                for k in 0..k {
-                    total = total.add(q[k * STRIDE + v].sub(largest).exp2::<FMA>());
-                    open = open.mul(q[k * STRIDE + v].map2(largest, |a, b| if a < b { 1.0 } else { 0.0 }));
-                    label = label.add(open);
+                let (mut label, mut open) = (s.splat(0.0), one);
+                for q in q.iter() {
+                    let q = s.load(q);
+                    total = s.add(total, s.exp2(s.sub(q, largest)));
+                    open = s.sub(open, s.mul(open, s.equal(q, largest)));
+                    label = s.add(label, open);
                 }
-                one_hot(k, v, keep(label, -1.0), q);
-                write_labels(label, &mut labels[v * LANES..][..rows]);
+                s.store(label, out);
+                write_labels(out, &mut labels[v * LANES..][..rows]);
             }
         }
-        largest_total = largest_total.add(keep(largest, 0.0));
-        product = product.mul(keep(total, 1.0));
+        if rows < LANES {
+            largest = keep(s, largest, rows, 0.0);
+            total = keep(s, total, rows, 1.0);
+        }
+        largest_total = s.add(largest_total, largest);
+        product = s.mul(product, total);
         if (v + 1) % PRODUCT == 0 || v + 1 == vectors {
-            log2_relative += product.0.iter().map(|x| x.log2()).sum::<f64>();
-            product = Lanes::splat(1.0);
+            let mut lanes = Lanes::ZERO;
+            s.store(product, &mut lanes);
+            sums.log2_relative += lanes.0.iter().map(|x| x.log2()).sum::<f64>();
+            product = one;
         }
     }
-    sums.log2_largest += largest_total.total();
-    sums.log2_relative += log2_relative;
+    sums.log2_largest += s.total(largest_total);
 }
 
+/// The first lanes of a vector, the others replaced.
 #[inline(always)]
-fn one_hot(k: usize, v: usize, label: Lanes, q: &mut [Lanes]) {
-    for k in 0..k {
-        q[k * STRIDE + v] = label.map2(Lanes::splat(k as f64), |a, b| if a == b { 1.0 } else { 0.0 });
-    }
+fn keep<S: Simd>(s: S, x: S::V, rows: usize, otherwise: f64) -> S::V {
+    let mut lanes = Lanes::ZERO;
+    s.store(x, &mut lanes);
+    lanes.0[rows..].fill(otherwise);
+    s.load(&lanes)
 }
 
+/// Hands the labels out; lanes past the last row become -1.
 #[inline(always)]
-fn write_labels(label: Lanes, labels: &mut [u16]) {
-    for (out, label) in labels.iter_mut().zip(label.0) {
-        *out = label as u16;
+fn write_labels(lanes: &mut Lanes, labels: &mut [u16]) {
+    for (to, label) in labels.iter_mut().zip(lanes.0) {
+        *to = label as u16;
     }
+    lanes.0[labels.len()..].fill(-1.0);
 }
 
 /// Sums for full covariances in d = D <= 4, all in registers.
 #[inline(always)]
-fn sums_small<const FMA: bool, const D: usize>(
+fn sums_small<S: Simd, const D: usize>(
+    s: S,
     k: usize,
     centres: &[f64],
     x: &[Lanes],
-    w: &[Lanes],
     vectors: usize,
+    weight_of: impl Fn(usize, usize) -> S::V,
     sums: &mut Sums,
 ) {
-    for k in 0..k {
-        let centre: [Lanes; D] = std::array::from_fn(|j| Lanes::splat(centres[k * D + j]));
-        let mut weight = Lanes::ZERO;
-        let mut first = [Lanes::ZERO; D];
-        let mut second = [[Lanes::ZERO; D]; D];
+    let zero = s.splat(0.0);
+    let mut columns: [&[Lanes]; D] = [&[]; D];
+    for j in 0..D {
+        columns[j] = &x[j * STRIDE..][..vectors];
+    }
+    for (k, centre) in centres.chunks_exact(D).take(k).enumerate() {
+        let mut weight = zero;
+        let mut first = [zero; D];
+        let mut second = [[zero; D]; D];
         for v in 0..vectors {
-            let w = w[k * STRIDE + v];
-            weight = weight.add(w);
-            let mut z = [Lanes::ZERO; D];
+            let w = weight_of(k, v);
+            weight = s.add(weight, w);
+            let mut z = [zero; D];
             for i in 0..D {
-                z[i] = x[i * STRIDE + v].sub(centre[i]);
-                let wz = w.mul(z[i]);
-                first[i] = first[i].add(wz);
+                z[i] = s.sub(s.load(&columns[i][v]), s.splat(centre[i]));
+                let wz = s.mul(w, z[i]);
+                first[i] = s.add(first[i], wz);
                 for j in 0..=i {
-                    second[i][j] = wz.mul_add::<FMA>(z[j], second[i][j]);
+                    second[i][j] = s.mul_add(wz, z[j], second[i][j]);
                 }
             }
         }
-        sums.weights[k] += weight.total();
+        sums.weights[k] += s.total(weight);
         for i in 0..D {
-            sums.first[k * D + i] += first[i].total();
+            sums.first[k * D + i] += s.total(first[i]);
             for j in 0..=i {
-                sums.second[k * triangle::row(D) + triangle::row(i) + j] += second[i][j].total();
+                sums.second[k * triangle::row(D) + triangle::row(i) + j] += s.total(second[i][j]);
             }
         }
     }
 }
 
-/// Sums for full covariances in any dimension: a symmetric rank update in tiles of 4 x 4.
+/// Fills z with differences to a centre and weighted differences, and adds the sums of the latter to `first`.
 #[inline(always)]
-fn sums_full<const FMA: bool>(
-    (k, d): (usize, usize),
-    centres: &[f64],
-    x: &[Lanes],
-    w: &[Lanes],
-    vectors: usize,
-    z: &mut [Lanes],
-    sums: &mut Sums,
-) {
+fn differences<S: Simd>(s: S, d: usize, x: &[Lanes], w: &[Lanes], centre: &[f64], z: &mut [Lanes], first: &mut [f64]) {
+    let (z, wz) = z.split_at_mut(d * STRIDE);
+    let columns = x.chunks_exact(STRIDE).zip(z.chunks_exact_mut(STRIDE)).zip(wz.chunks_exact_mut(STRIDE));
+    for ((((x, z), wz), c), first) in columns.zip(centre).zip(first) {
+        let (c, mut sum) = (s.splat(*c), s.splat(0.0));
+        for (((x, w), z), wz) in x.iter().zip(w).zip(z).zip(wz) {
+            let difference = s.sub(s.load(x), c);
+            let weighted = s.mul(s.load(w), difference);
+            s.store(difference, z);
+            s.store(weighted, wz);
+            sum = s.add(sum, weighted);
+        }
+        *first += s.total(sum);
+    }
+}
+
+/// Sorts the rows of a block by label; component k has `order[starts[k]..starts[k + 1]]`.
+#[inline(always)]
+fn sort_by_label(k: usize, n: usize, labels: &[Lanes], order: &mut [u16]) -> Vec<usize> {
+    let label = |r: usize| labels[r / LANES].0[r % LANES] as usize;
+    let mut starts = vec![0; k + 1];
+    (0..n).for_each(|r| starts[label(r) + 1] += 1);
     for k in 0..k {
-        let w = &w[k * STRIDE..][..vectors];
-        let weight = w.iter().fold(Lanes::ZERO, |sum, w| sum.add(*w)).total();
-        if weight == 0.0 {
-            continue;
+        starts[k + 1] += starts[k];
+    }
+    let mut next = starts.clone();
+    for r in 0..n {
+        order[next[label(r)]] = r as u16;
+        next[label(r)] += 1;
+    }
+    starts
+}
+
+/// Fills z with the differences of some rows of a block to a centre, zeros up to the next whole vector.
+#[inline(always)]
+fn gather(rows: &[f64], d: usize, members: &[u16], centre: &[f64], z: &mut [Lanes]) {
+    for (v, members) in members.chunks(LANES).enumerate() {
+        if members.len() < LANES {
+            (0..d).for_each(|j| z[j * STRIDE + v] = Lanes::ZERO);
         }
-        sums.weights[k] += weight;
-        let (z, wz) = z.split_at_mut(d * STRIDE);
-        for i in 0..d {
-            let centre = Lanes::splat(centres[k * d + i]);
-            let mut first = Lanes::ZERO;
-            for v in 0..vectors {
-                let difference = x[i * STRIDE + v].sub(centre);
-                z[i * STRIDE + v] = difference;
-                wz[i * STRIDE + v] = w[v].mul(difference);
-                first = first.add(wz[i * STRIDE + v]);
-            }
-            sums.first[k * d + i] += first.total();
-        }
-        let second = &mut sums.second[k * triangle::row(d)..][..triangle::row(d)];
-        for i in (0..d).step_by(GROUP) {
-            for j in (0..=i).step_by(GROUP) {
-                if i + GROUP <= d {
-                    let a: [&[Lanes]; GROUP] = std::array::from_fn(|a| &wz[(i + a) * STRIDE..][..vectors]);
-                    let b: [&[Lanes]; GROUP] = std::array::from_fn(|b| &z[(j + b) * STRIDE..][..vectors]);
-                    let mut tile = [[Lanes::ZERO; GROUP]; GROUP];
-                    for v in 0..vectors {
-                        for r in 0..GROUP {
-                            for c in 0..GROUP {
-                                tile[r][c] = a[r][v].mul_add::<FMA>(b[c][v], tile[r][c]);
-                            }
-                        }
-                    }
-                    for r in 0..GROUP {
-                        for c in 0..GROUP {
-                            if j + c <= i + r {
-                                second[triangle::row(i + r) + j + c] += tile[r][c].total();
-                            }
-                        }
-                    }
-                } else {
-                    for i in i..d {
-                        let a = &wz[i * STRIDE..][..vectors];
-                        for j in j..(j + GROUP).min(i + 1) {
-                            let b = &z[j * STRIDE..][..vectors];
-                            let mut sum = Lanes::ZERO;
-                            for v in 0..vectors {
-                                sum = a[v].mul_add::<FMA>(b[v], sum);
-                            }
-                            second[triangle::row(i) + j] += sum.total();
-                        }
-                    }
-                }
+        for (l, &r) in members.iter().enumerate() {
+            let row = &rows[usize::from(r) * d..][..d];
+            for (j, (x, c)) in row.iter().zip(centre).enumerate() {
+                z[j * STRIDE + v].0[l] = x - c;
             }
         }
     }
 }
 
-/// Sums for diagonal and isotropic covariances.
+/// Adds `sum a_i b_j` for j <= i: a symmetric rank update in tiles of T x T, smaller ones at the end.
 #[inline(always)]
-fn sums_axes<const FMA: bool>(
-    shape: Shape,
-    (k, d): (usize, usize),
-    centres: &[f64],
-    x: &[Lanes],
-    w: &[Lanes],
-    vectors: usize,
-    sums: &mut Sums,
+fn second_moments<S: Simd, const T: usize>(
+    s: S,
+    (d, vectors): (usize, usize),
+    a: &[Lanes],
+    b: &[Lanes],
+    second: &mut [f64],
 ) {
-    let entries = shape.n_entries(d);
-    for k in 0..k {
-        let w = &w[k * STRIDE..][..vectors];
-        sums.weights[k] += w.iter().fold(Lanes::ZERO, |sum, w| sum.add(*w)).total();
-        for j in 0..d {
-            let centre = Lanes::splat(centres[k * d + j]);
-            let (mut first, mut second) = (Lanes::ZERO, Lanes::ZERO);
-            for v in 0..vectors {
-                let z = x[j * STRIDE + v].sub(centre);
-                let wz = w[v].mul(z);
-                first = first.add(wz);
-                second = wz.mul_add::<FMA>(z, second);
-            }
-            sums.first[k * d + j] += first.total();
-            sums.second[k * entries + j.min(entries - 1)] += second.total();
+    let whole = d - d % T;
+    for i in (0..whole).step_by(T) {
+        for j in (0..=i).step_by(T) {
+            tile::<S, T, T>(s, vectors, (i, a), (j, b), second);
         }
+    }
+    match d - whole {
+        1 => last_rows::<S, 1, T>(s, (whole, vectors), a, b, second),
+        2 => last_rows::<S, 2, T>(s, (whole, vectors), a, b, second),
+        3 => last_rows::<S, 3, T>(s, (whole, vectors), a, b, second),
+        _ => {}
     }
 }
 
-/// A slice of whole groups as an array of groups.
+/// The R < T rows below the last whole tile.
 #[inline(always)]
-fn groups(lanes: &mut [Lanes]) -> &mut [[Lanes; GROUP]] {
-    lanes.as_chunks_mut::<GROUP>().0
+fn last_rows<S: Simd, const R: usize, const T: usize>(
+    s: S,
+    (whole, vectors): (usize, usize),
+    a: &[Lanes],
+    b: &[Lanes],
+    second: &mut [f64],
+) {
+    for j in (0..whole).step_by(T) {
+        tile::<S, R, T>(s, vectors, (whole, a), (j, b), second);
+    }
+    tile::<S, R, R>(s, vectors, (whole, a), (whole, b), second);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exp2_is_right_to_an_ulp_and_vanishes_below_the_smallest_normal_number() {
-        for i in 0..2_000 {
-            let x = -0.511 * f64::from(i);
-            let ours = Lanes::splat(x).exp2::<false>().0[0];
-            let theirs = x.exp2();
-            if x >= -1021.0 {
-                assert!((ours - theirs).abs() <= 2.3e-16 * theirs, "2^{x}: {ours} and {theirs}");
-            } else {
-                assert_eq!(ours, 0.0);
+/// Sums of rows i to i + R of a against rows j to j + C of b, kept where the column does not pass the row.
+#[inline(always)]
+fn tile<S: Simd, const R: usize, const C: usize>(
+    s: S,
+    vectors: usize,
+    (i, a): (usize, &[Lanes]),
+    (j, b): (usize, &[Lanes]),
+    second: &mut [f64],
+) {
+    let mut rows: [&[Lanes]; R] = [&[]; R];
+    for r in 0..R {
+        rows[r] = &a[(i + r) * STRIDE..][..vectors];
+    }
+    let mut columns: [&[Lanes]; C] = [&[]; C];
+    for c in 0..C {
+        columns[c] = &b[(j + c) * STRIDE..][..vectors];
+    }
+    let mut sums = [[s.splat(0.0); C]; R];
+    for v in 0..vectors {
+        let mut b = [s.splat(0.0); C];
+        for c in 0..C {
+            b[c] = s.load(&columns[c][v]);
+        }
+        for r in 0..R {
+            let a = s.load(&rows[r][v]);
+            for c in 0..C {
+                sums[r][c] = s.mul_add(a, b[c], sums[r][c]);
             }
         }
-        assert_eq!(Lanes::splat(f64::NEG_INFINITY).exp2::<false>().0, [0.0; LANES]);
-        assert_eq!(Lanes::splat(0.0).exp2::<false>().0, [1.0; LANES]);
     }
+    for r in 0..R {
+        for c in 0..C.min(i + r + 1 - j) {
+            second[triangle::row(i + r) + j + c] += s.total(sums[r][c]);
+        }
+    }
+}
+
+/// `sum a b`, lane by lane.
+#[inline(always)]
+fn dot<S: Simd>(s: S, a: &[Lanes], b: &[Lanes]) -> S::V {
+    a.iter().zip(b).fold(s.splat(0.0), |sum, (a, b)| s.mul_add(s.load(a), s.load(b), sum))
 }

@@ -31,6 +31,9 @@ mod covariance;
 mod mixture;
 mod statistics;
 
+mod simd;
+mod uniforms;
+
 mod kernel;
 mod sweep;
 

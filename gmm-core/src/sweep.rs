@@ -1,9 +1,9 @@
 //! One pass over the rows, shared by EM and Gibbs sampling: log densities, the rule's weights, statistics.
 
-use rand::RngExt;
 use rayon::prelude::*;
 
-use crate::kernel::{BLOCK, BlockRule, InstructionSet, Lanes, Parameters, Scratch, Sums, Uniforms, run_block};
+use crate::kernel::{BLOCK, Block, BlockRule, InstructionSet, Parameters, Scratch, Sums};
+use crate::uniforms::Uniforms;
 use crate::{Data, Mixture, Shape, Statistics, Streams};
 
 /// The component of a row, from 0.
@@ -61,12 +61,11 @@ pub struct Workspace {
 struct Slot {
     scratch: Scratch,
     sums: Sums,
-    uniforms: Box<Uniforms>,
 }
 
 impl Slot {
     fn new() -> Self {
-        Self { scratch: Scratch::new(), sums: Sums::new(), uniforms: Box::new([Lanes::ZERO; BLOCK / 8]) }
+        Self { scratch: Scratch::new(), sums: Sums::new() }
     }
 }
 
@@ -194,11 +193,13 @@ fn pass(data: &Data, shape: Shape, k: usize, rule: &mut Rule<'_>, workspace: &mu
                 ChunkRule::Responsibilities => BlockRule::Responsibilities,
                 ChunkRule::Classify(labels) => BlockRule::Classify { labels: &mut labels[start..end] },
                 ChunkRule::Draw { streams, sweep, labels } => {
-                    fill(&mut slot.uniforms, streams, *sweep << 28 | (index * (CHUNK / BLOCK) + b) as u64, end - start);
-                    BlockRule::Draw { uniforms: &slot.uniforms, labels: &mut labels[start..end] }
+                    let block = (index * (CHUNK / BLOCK) + b) as u64;
+                    let uniforms = Uniforms::new(streams.rng(*sweep << 28 | block));
+                    BlockRule::Draw { uniforms, labels: &mut labels[start..end] }
                 }
             };
-            run_block(set, parameters, centres, rows, block_rule, &mut slot.scratch, &mut slot.sums);
+            let (scratch, sums) = (&mut slot.scratch, &mut slot.sums);
+            Block { parameters, centres, rows, rule: block_rule, scratch, sums }.run_on(set);
         }
     };
     for (first, tasks) in (0..chunks.len()).step_by(wave).zip(tasks.chunks_mut(wave)) {
@@ -231,11 +232,4 @@ fn chunk_rules<'a>(rule: &'a mut Rule<'_>, n_chunks: usize) -> Vec<ChunkRule<'a>
         }
         Rule::Classify { labels } => labels.chunks_mut(CHUNK).map(ChunkRule::Classify).collect(),
     }
-}
-
-/// Uniform numbers for the rows of a block from their own stream.
-fn fill(uniforms: &mut Uniforms, streams: &Streams, stream: u64, n: usize) {
-    let mut rng = streams.rng(stream);
-    let lanes = uniforms.iter_mut().flat_map(|lanes| lanes.0.iter_mut());
-    lanes.take(n).for_each(|u| *u = rng.random());
 }

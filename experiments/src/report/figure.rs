@@ -10,6 +10,8 @@ mod density;
 mod progress;
 mod scatter;
 
+use gmm_core::{Data, Mixture};
+
 use crate::experiment::Experiment;
 use crate::fitted::Outcome;
 use palette::{Color, Marker};
@@ -77,6 +79,18 @@ pub(super) fn of_progress(outcome: &Outcome) -> Result<Vec<Figure>, String> {
         figures.extend(fit.gibbs.as_ref().map(|gibbs| progress::traces(&fit.name, gibbs)).transpose()?);
     }
     Ok(figures)
+}
+
+/// What the axis of a column must hold: its values, and the components where the values are all the same.
+fn held<'a>(data: &Data, column: usize, mixtures: impl Iterator<Item = &'a Mixture>) -> Vec<f64> {
+    let mut values: Vec<f64> = data.rows().map(|row| row[column]).collect();
+    if values.iter().all(|value| *value == values[0]) {
+        for (mixture, k) in mixtures.flat_map(|mixture| (0..mixture.k()).map(move |k| (mixture, k))) {
+            let (mean, variance) = (mixture.mean(k)[column], mixture.covariance(k).as_symmetric().get(column, column));
+            values.extend([mean - 2.0 * variance.sqrt(), mean + 2.0 * variance.sqrt()]);
+        }
+    }
+    values
 }
 
 /// Every how-manieth of n things to take so that at most `most` remain.

@@ -1,5 +1,6 @@
 //! Results for people: tables for the terminal, a page for the browser.
 
+mod figure;
 mod html;
 mod numbers;
 mod terminal;

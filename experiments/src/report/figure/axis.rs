@@ -32,7 +32,8 @@ impl Axis {
     fn new(name: &str, low: f64, high: f64, n_ticks: usize) -> Self {
         let (ticks, unit) = ticks(low, high, n_ticks);
         let ticks = ticks.into_iter().map(|(value, label)| ((value - low) / (high - low), label)).collect();
-        Self { low, high, name: cut(name) + &unit, ticks }
+        let room = LONGEST_NAME.saturating_sub(unit.len()).max(12);
+        Self { low, high, name: cut(name, room) + &unit, ticks }
     }
 
     /// An axis for decimal logarithms: its ticks are powers of ten.
@@ -43,7 +44,7 @@ impl Axis {
         let first = (low / step).ceil() as i64;
         let last = (high / step).floor() as i64;
         let tick = |k: i64| ((k as f64 * step - low) / (high - low), format!("1e{:.0}", k as f64 * step));
-        Self { low, high, name: cut(name), ticks: (first..=last).map(tick).collect() }
+        Self { low, high, name: name.to_owned(), ticks: (first..=last).map(tick).collect() }
     }
 
     /// What is measured, with the unit where the labels have one.
@@ -68,8 +69,8 @@ impl Axis {
 }
 
 /// The beginning of a name.
-pub(super) fn cut(name: &str) -> String {
-    match name.char_indices().nth(LONGEST_NAME) {
+fn cut(name: &str, room: usize) -> String {
+    match name.char_indices().nth(room) {
         Some((end, _)) => format!("{}\u{2026}", &name[..end]),
         None => name.to_owned(),
     }
@@ -100,17 +101,17 @@ fn ticks(low: f64, high: f64, n: usize) -> (Vec<(f64, String)>, String) {
     if !(raw.is_normal() && power.is_normal()) {
         return (Vec::new(), String::new());
     }
-    let step = [1.0, 2.0, 5.0].iter().map(|m| m * power).find(|step| *step >= 0.999 * raw).unwrap_or(10.0 * power);
+    let step = [1.0, 2.0, 5.0].iter().map(|m| m * power).find(|step| *step >= 0.7 * raw).unwrap_or(10.0 * power);
     let (first, last) = ((low / step).ceil(), (high / step).floor());
     let count = (last - first).max(0.0) as usize + 1;
 
-    // Six or more digits in common with the neighbour are written once, and so is the power of ten.
+    // Many digits in common with the neighbour are written once, and so is the power of ten.
     let size = low.abs().max(high.abs());
-    let origin = if size / step > 1e5 { first } else { 0.0 };
-    let size = if origin == 0.0 { size } else { high - low };
+    let origin = if size / step > 2e4 { (first / 1e3).floor() * 1e3 } else { 0.0 };
+    let size = if origin == 0.0 { size } else { (last - origin) * step };
     let exponent = if (1e-3..1e5).contains(&size) { 0 } else { size.log10().floor() as i32 };
     let shown_step = step / 10f64.powi(exponent);
-    let decimals = (-shown_step.log10().floor()).clamp(0.0, 12.0) as usize;
+    let decimals = (-(shown_step.log10() + 1e-9).floor()).clamp(0.0, 12.0) as usize;
     let label = |k: f64| format!("{:.decimals$}", (k - origin) * shown_step + 0.0);
     let ticks = (0..count.min(4 * n.max(1))).map(|i| first + i as f64).map(|k| (k * step, label(k))).collect();
 
@@ -142,7 +143,7 @@ mod tests {
         let axis = Axis::over("x", [-3.0, 0.5, 7.0], 5);
         assert_eq!(labels(&axis), ["-2", "0", "2", "4", "6"]);
         assert!(axis.ticks().iter().all(|(place, _)| (0.0..=1.0).contains(place)));
-        assert_eq!(labels(&Axis::over("x", [0.0, 0.01], 4)), ["0.000", "0.005", "0.010"]);
+        assert_eq!(labels(&Axis::over("x", [0.0, 0.01], 2)), ["0.000", "0.005", "0.010"]);
         assert_eq!(labels(&Axis::of_powers("gap", [-7.5, 1.2], 5)), ["1e-8", "1e-6", "1e-4", "1e-2", "1e0", "1e2"]);
     }
 
@@ -152,6 +153,8 @@ mod tests {
         assert_eq!((labels(&large), large.name()), (vec!["1", "2", "3", "4"], "x, unit 1e90"));
         let offset = Axis::over("x", [1e9, 1e9 + 4.0], 4);
         assert_eq!((labels(&offset), offset.name()), (vec!["0", "1", "2", "3", "4"], "x, minus 1e9"));
+        let close = Axis::over("x", [1e9 - 0.003, 1e9 + 0.004], 4);
+        assert_eq!(close.name(), "x, minus 9.99999998e8");
     }
 
     #[test]
@@ -167,6 +170,6 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_between_characters() {
-        assert_eq!(cut(&"\u{e9}".repeat(50)).chars().count(), LONGEST_NAME + 1);
+        assert_eq!(cut(&"\u{e9}".repeat(50), 12), "\u{e9}".repeat(12) + "\u{2026}");
     }
 }

@@ -8,7 +8,7 @@ use super::axis::Axis;
 use super::clip::Point;
 use super::palette::{Color, DATA, TRUTH};
 use super::panel::{Mark, Panel, svg};
-use super::{Figure, Key, stride};
+use super::{Figure, Key, held, stride};
 use crate::experiment::DataSet;
 use crate::fitted::FitResult;
 
@@ -29,15 +29,16 @@ struct Curve {
 /// The figure of all fits.
 pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Result<Figure, String> {
     let name = data.columns.first().map_or("x", String::as_str);
-    let x = Axis::over(name, data.data.values().iter().copied(), 10);
+    let mixtures = || fits.iter().map(|fit| &fit.mixture).chain(&data.truth);
+    let x = Axis::over(name, held(&data.data, 0, mixtures()), 10);
     let bars = histogram(&data.data, &x);
-    let mixtures = fits.iter().map(|fit| &fit.mixture).chain(&data.truth);
-    let places = places(&x, mixtures);
+    let places = places(&x, mixtures());
     let curves: Vec<Curve> = fits.iter().map(|fit| curve(fit, &places)).collect();
     let truth = data.truth.as_ref().map(|truth| density(truth, &places));
 
     let highest_bar = bars.iter().map(|bar| bar.2).fold(0.0, f64::max);
-    let heights = curves.iter().map(|curve| &curve.density).chain(&truth).flatten();
+    let bands = curves.iter().filter_map(|curve| curve.band.as_ref().map(|(_, high)| high));
+    let heights = curves.iter().map(|curve| &curve.density).chain(bands).chain(&truth).flatten();
     let highest = heights.copied().filter(|y| y.is_finite()).fold(highest_bar, f64::max);
     let is_cut = highest > HEADROOM * highest_bar;
     let y = Axis::from_zero("density", highest.min(HEADROOM * highest_bar), 6);
@@ -70,13 +71,14 @@ pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Result<Figure, Strin
 }
 
 fn caption(data: &DataSet, fits: &[FitResult], is_cut: bool) -> String {
-    let mut text = format!("Histogram of the {} rows, scaled to area 1, with the density of each fit", data.data.n());
+    let mut text =
+        format!("Histogram of the data (n = {}), scaled to area 1, with the density of each fit", data.data.n());
     text.push_str(if data.truth.is_some() { " and of the truth (dashed)." } else { "." });
     if let Some(gibbs) = fits.iter().find_map(|fit| fit.gibbs.as_ref()) {
         let draws = chosen(&gibbs.draws).len();
         text.push_str(&format!(
-            " Of a posterior: the mean of the density over {draws} evenly spaced draws (the predictive density), with \
-             its pointwise 90 % band."
+            " Of a posterior: the mean of the density over evenly spaced draws ({draws}), which is the predictive \
+             density, with its pointwise 90 % band."
         ));
     }
     if is_cut {
@@ -101,7 +103,8 @@ fn bar(&(left, right, height): &(f64, f64, f64)) -> Mark {
     Mark::Area { points, color: DATA, opacity: 0.75 }
 }
 
-/// Bars of area 1 in all, their width by the rule of Freedman and Diaconis (1981) within reason.
+/// Bars of area 1 in all. Their number is the larger of those by the rule of Freedman and Diaconis (1981), which is made
+/// for one mode and too coarse for several, and by the square root of n.
 fn histogram(data: &Data, axis: &Axis) -> Vec<(f64, f64, f64)> {
     let values = data.values();
     let n = values.len() as f64;
@@ -114,8 +117,8 @@ fn histogram(data: &Data, axis: &Axis) -> Vec<(f64, f64, f64)> {
     }
     let spread = quantile(values, 0.75) - quantile(values, 0.25);
     let by_rule = (high - low) / (2.0 * spread / n.cbrt());
-    let count = if by_rule.is_finite() { by_rule.ceil() } else { n.log2().ceil() + 1.0 };
-    let count = count.clamp(4.0, 80.0) as usize;
+    let by_rule = if by_rule.is_finite() { by_rule } else { 0.0 };
+    let count = by_rule.max(n.sqrt()).ceil().clamp(4.0, 80.0) as usize;
     let width = (high - low) / count as f64;
     let mut rows = vec![0usize; count];
     for x in values {

@@ -54,7 +54,7 @@ fn gaps(em: &EmDetail) -> Panel {
     let points = em.trace.iter().enumerate().step_by(step).map(|(t, value)| (t as f64, (last - value).log10()));
     let points: Vec<(f64, f64)> = points.filter(|(_, gap)| gap.is_finite()).collect();
     let x = Axis::over("iteration", points.iter().map(|p| p.0), 4);
-    let y = Axis::of_powers("gap", points.iter().map(|p| p.1), 5);
+    let y = Axis::of_powers("gap", points.iter().map(|p| p.1), 6);
     Panel { x, y, marks: line(points, Color::of(1)), remark: "nothing was gained" }
 }
 
@@ -70,10 +70,13 @@ fn line(points: Vec<(f64, f64)>, color: Color) -> Vec<Mark> {
 }
 
 fn strip(em: &EmDetail, objective: &str) -> Panel {
-    let kept = || em.restarts.iter().filter(|restart| !is_collapsed(restart)).map(|restart| restart.objective);
+    let kept = em.restarts.iter().filter(|restart| !is_collapsed(restart)).map(|restart| restart.objective);
     let x = Axis::over("restart", (0..em.restarts.len()).map(|r| r as f64), 4);
-    let y = Axis::over(objective, kept(), 5);
-    let bottom = y.ends().0;
+    // Differences far below 1 mean nothing on this scale: they must not fill the axis.
+    let best = em.restarts.get(em.best).map(|best| best.objective - 1.0);
+    let y = Axis::over(objective, kept.chain(best), 6);
+    let (low, high) = y.ends();
+    let bottom = low + 0.03 * (high - low);
     let dot = |r: usize, at: f64, marker: Marker, color: Color, radius: f64| {
         let at = (r as f64, at);
         Mark::Dot { at, color, marker, radius, opacity: 0.85 }
@@ -102,7 +105,7 @@ pub(super) fn traces(name: &str, gibbs: &GibbsDetail) -> Result<Figure, String> 
     let n_draws = gibbs.draws.n_draws();
     let step = stride(n_draws, MOST_POINTS);
     let all = chains.iter().flat_map(|chain| chain.ln_posterior.iter().step_by(step));
-    let y = Axis::over("ln posterior", all.copied(), 5);
+    let y = Axis::over("ln posterior", all.copied(), 6);
     let x = Axis::over("draw", [0.0, n_draws.saturating_sub(1) as f64], 8);
     let mut marks = Vec::new();
     for (c, chain) in chains.iter().enumerate() {
@@ -114,7 +117,7 @@ pub(super) fn traces(name: &str, gibbs: &GibbsDetail) -> Result<Figure, String> 
     if let Some(last) = legend.last_mut().filter(|_| chains.len() > MOST_KEYS) {
         last.text.push_str(" and so on: colours repeat");
     }
-    let every = if step > 1 { format!("every {step}th of {n_draws} draws") } else { format!("{n_draws} draws") };
+    let every = if step > 1 { format!("one draw in {step} of {n_draws}") } else { format!("all {n_draws} draws") };
     let levels = match gibbs.levels.disagree {
         true => "The chains sit in different levels: their mixture is not the posterior.",
         false => "Chains that agree lie over each other.",

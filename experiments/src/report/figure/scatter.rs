@@ -6,7 +6,7 @@ use super::axis::Axis;
 use super::clip::Point;
 use super::palette::{Color, Marker, TRUTH};
 use super::panel::{Mark, Panel, svg};
-use super::{Figure, Key, key_of_component, stride};
+use super::{Figure, Key, held, key_of_component, stride};
 use crate::experiment::DataSet;
 use crate::fitted::FitResult;
 use crate::report::terminal::model;
@@ -25,9 +25,9 @@ pub(super) fn figure(data: &DataSet, fit: &FitResult) -> Result<Figure, String> 
     let (n, d) = (data.data.n(), data.data.d());
     let shown = d.min(MOST_COLUMNS);
     let pairs: Vec<(usize, usize)> = (0..shown).flat_map(|i| (i + 1..shown).map(move |j| (i, j))).collect();
-    let (columns, size) = if pairs.len() == 1 { (1, (550, 430)) } else { (3, (373, 310)) };
+    let (columns, size, ticks) = if pairs.len() == 1 { (1, (550, 430), (6, 7)) } else { (3, (373, 310), (4, 5)) };
     let step = stride(n, if pairs.len() > 3 { 1000 } else { 2000 });
-    let panels: Vec<Panel> = pairs.iter().map(|pair| panel(data, fit, *pair, step)).collect();
+    let panels: Vec<Panel> = pairs.iter().map(|pair| panel(data, fit, *pair, ticks, step)).collect();
 
     let mut caption = format!("{}{}.", model(fit), if fit.gibbs.is_some() { ", posterior means" } else { "" });
     if step > 1 {
@@ -55,10 +55,10 @@ fn legend(fit: &FitResult, truth: bool) -> Vec<Key> {
     legend
 }
 
-fn panel(data: &DataSet, fit: &FitResult, (i, j): (usize, usize), step: usize) -> Panel {
-    let axis = |column: usize| {
-        let values = data.data.rows().map(|row| row[column]);
-        Axis::over(data.columns.get(column).map_or("", String::as_str), values, 5)
+fn panel(data: &DataSet, fit: &FitResult, (i, j): (usize, usize), ticks: (usize, usize), step: usize) -> Panel {
+    let axis = |column: usize, n_ticks: usize| {
+        let values = held(&data.data, column, std::iter::once(&fit.mixture));
+        Axis::over(data.columns.get(column).map_or("", String::as_str), values, n_ticks)
     };
     let mut marks = points(&data.data, fit, (i, j), step);
     for k in 0..fit.mixture.k() {
@@ -67,20 +67,20 @@ fn panel(data: &DataSet, fit: &FitResult, (i, j): (usize, usize), step: usize) -
             marks.push(Mark::Line { points, color: Color::of(k).darker(), width: 1.6, dashed: false });
         }
     }
-    for truth in &data.truth {
+    if let Some(truth) = &data.truth {
         for (k, level) in (0..truth.k()).flat_map(|k| LEVELS.map(|level| (k, level))) {
             let points = ellipse(truth, k, (i, j), level);
             marks.push(Mark::Line { points, color: TRUTH, width: 1.2, dashed: true });
         }
     }
-    Panel { x: axis(i), y: axis(j), marks, remark: "" }
+    Panel { x: axis(i, ticks.0), y: axis(j, ticks.1), marks, remark: "" }
 }
 
 fn points(data: &Data, fit: &FitResult, (i, j): (usize, usize), step: usize) -> Vec<Mark> {
     let rows = data.rows().zip(&fit.classification).step_by(step);
     rows.map(|(row, label)| {
         let (color, marker) = (Color::of(usize::from(*label)), Marker::of(usize::from(*label)));
-        Mark::Dot { at: (row[i], row[j]), color, marker, radius: 2.0, opacity: 0.6 }
+        Mark::Dot { at: (row[i], row[j]), color, marker, radius: 2.3, opacity: 0.6 }
     })
     .collect()
 }

@@ -1,0 +1,307 @@
+//! The tables of the page: what stands in each cell, before it is markup.
+
+use gmm_core::{Mixture, Shape, Structure};
+use gmm_em::Objective;
+use gmm_mcmc::QuantitySummary;
+
+use crate::compare::{Comparison, true_value};
+use crate::experiment::Experiment;
+use crate::fitted::{FitResult, Outcome};
+use crate::report::figure::{Key, key_of_component};
+use crate::report::numbers::{ln, maybe, seconds, short};
+use crate::report::terminal::{ending, model};
+use crate::summary::Summary;
+
+/// Rows beyond these are left to `summary.json`.
+const MOST_PARAMETERS: usize = 300;
+const MOST_QUANTITIES: usize = 600;
+/// Columns up to which covariances are listed too.
+const MOST_COLUMNS: usize = 6;
+
+/// A table with its heading.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Table {
+    pub(super) title: String,
+    pub(super) note: String,
+    pub(super) header: Vec<Cell>,
+    pub(super) rows: Vec<Vec<Cell>>,
+    /// What was left out.
+    pub(super) more: Option<String>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cell {
+    pub(super) text: String,
+    /// Said less loudly behind the text.
+    pub(super) aside: String,
+    /// `number`, `number best`, `long` (may take two lines), `stacked` (the aside on a line of its own), or nothing.
+    pub(super) kind: &'static str,
+    pub(super) mark: Option<Mark>,
+    pub(super) key: Option<Key>,
+}
+
+/// What a reader should notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Covers,
+    Misses,
+    Alert,
+}
+
+impl Mark {
+    /// Class, sign and meaning.
+    pub(super) fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Mark::Covers => ("good", "\u{2713}", "covers the truth"),
+            Mark::Misses => ("bad", "\u{2717}", "does not cover the truth"),
+            Mark::Alert => ("bad", "!", "beyond its limit"),
+        }
+    }
+}
+
+fn word(text: impl Into<String>) -> Cell {
+    Cell { text: text.into(), ..Cell::default() }
+}
+
+fn number(text: impl Into<String>) -> Cell {
+    Cell { text: text.into(), kind: "number", ..Cell::default() }
+}
+
+/// Two lines.
+fn stacked(text: String, aside: String) -> Cell {
+    Cell { text, aside, kind: "stacked", ..Cell::default() }
+}
+
+fn marked(cell: Cell, mark: Option<Mark>) -> Cell {
+    Cell { mark, ..cell }
+}
+
+fn whole(x: f64) -> String {
+    if x.is_finite() { format!("{x:.0}") } else { "-".to_owned() }
+}
+
+/// R-hat is infinite where chains sit still at different values.
+fn diverging(x: f64) -> String {
+    if x == f64::INFINITY { "\u{221e}".to_owned() } else { short(x) }
+}
+
+/// All fits in numbers.
+pub(super) fn fits(outcome: &Outcome, summary: &Summary) -> Table {
+    let numbers = ["ln L", "ln posterior", "p", "AIC", "BIC", "ICL"];
+    let mut header = vec![word("fit"), word("model, method")];
+    header.extend(numbers.map(number));
+    header.push(word("how it ended"));
+    header.extend(["worst R\u{2011}hat", "least ESS", "time"].map(number));
+    let mut rows = Vec::new();
+    if let Some(ln_likelihood) = summary.truth_ln_likelihood() {
+        let mut row = vec![word("truth"), word(""), number(ln(ln_likelihood))];
+        row.resize_with(header.len(), || word(""));
+        rows.push(row);
+    }
+    let smallest = |of: fn(&FitResult) -> f64| outcome.fits.iter().map(of).fold(f64::INFINITY, f64::min);
+    let (aic, bic, icl) =
+        (smallest(|fit| fit.criteria.aic), smallest(|fit| fit.criteria.bic), smallest(|fit| fit.criteria.icl));
+    let criterion = |x: f64, least: f64| {
+        let best = x == least && outcome.fits.len() > 1;
+        Cell { kind: if best { "number best" } else { "number" }, ..number(short(x)) }
+    };
+    for fit in &outcome.fits {
+        let gibbs = fit.gibbs.as_ref();
+        let (r_hat, ess) = (gibbs.map(|g| g.worst_r_hat()), gibbs.map(|g| g.least_ess()));
+        let high = r_hat.is_some_and(|r_hat| r_hat > QuantitySummary::R_HAT_LIMIT);
+        let low = ess.is_some_and(|ess| ess < QuantitySummary::ESS_LIMIT);
+        rows.push(vec![
+            Cell { kind: "long", ..word(&fit.name) },
+            stacked(model(fit), method(fit).to_owned()),
+            number(ln(fit.ln_likelihood)),
+            number(maybe(fit.ln_posterior, ln)),
+            number(fit.model.n_parameters().to_string()),
+            criterion(fit.criteria.aic, aic),
+            criterion(fit.criteria.bic, bic),
+            criterion(fit.criteria.icl, icl),
+            how_it_ended(fit),
+            marked(number(maybe(r_hat, diverging)), high.then_some(Mark::Alert)),
+            marked(number(maybe(ess, whole)), low.then_some(Mark::Alert)),
+            number(seconds(fit.seconds)),
+        ]);
+    }
+    Table { header, rows, ..Table::default() }
+}
+
+fn how_it_ended(fit: &FitResult) -> Cell {
+    let ending = ending(fit);
+    match ending.split_once("; ") {
+        Some((stop, restarts)) => stacked(stop.to_owned(), format!("{restarts} agree")),
+        None => word(ending),
+    }
+}
+
+fn method(fit: &FitResult) -> &'static str {
+    match fit.em.as_ref().map(|em| em.objective) {
+        Some(Objective::Likelihood) => "EM, likelihood",
+        Some(Objective::Posterior) => "EM, posterior",
+        None => "Gibbs sampling",
+    }
+}
+
+/// Weights, means, standard deviations and covariances: a table for each number of components.
+pub(super) fn parameters(experiment: &Experiment, outcome: &Outcome) -> Vec<Table> {
+    let mut counts: Vec<usize> = outcome.fits.iter().map(|fit| fit.mixture.k()).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    counts.into_iter().map(|k| parameters_of(experiment, outcome, k)).collect()
+}
+
+fn parameters_of(experiment: &Experiment, outcome: &Outcome, k: usize) -> Table {
+    let fits: Vec<&FitResult> = outcome.fits.iter().filter(|fit| fit.mixture.k() == k).collect();
+    let truth = experiment.data.truth.as_ref().filter(|truth| truth.k() == k);
+    let mut header = vec![word("component"), word("parameter")];
+    header.extend(truth.map(|_| number("truth")));
+    header.extend(fits.iter().map(|fit| number(&fit.name)));
+
+    let kinds = kinds(&experiment.data.columns, &fits);
+    let mut rows = Vec::new();
+    for component in 0..k {
+        for (i, (name, parameter)) in kinds.iter().enumerate().take(MOST_PARAMETERS - rows.len().min(MOST_PARAMETERS)) {
+            let first = Cell { key: (i == 0).then(|| key_of_component(component)), ..Cell::default() };
+            let mut row = vec![first, word(name)];
+            row.extend(truth.map(|truth| number(short(parameter.value(truth, component)))));
+            row.extend(fits.iter().map(|fit| estimate(fit, *parameter, component, truth)));
+            rows.push(row);
+        }
+    }
+    let more = k * kinds.len() - rows.len();
+    Table {
+        title: format!("K = {k}"),
+        more: (more > 0).then(|| format!("{more} more in summary.json")),
+        header,
+        rows,
+        ..Table::default()
+    }
+}
+
+/// A parameter of a component.
+#[derive(Debug, Clone, Copy)]
+enum Parameter {
+    Weight,
+    Mean(usize),
+    Deviation(usize),
+    Covariance(usize, usize),
+}
+
+impl Parameter {
+    fn value(self, mixture: &Mixture, component: usize) -> f64 {
+        let covariance = |i, j| mixture.covariance(component).as_symmetric().get(i, j);
+        match self {
+            Parameter::Weight => mixture.weights()[component],
+            Parameter::Mean(i) => mixture.mean(component)[i],
+            Parameter::Deviation(i) => covariance(i, i).sqrt(),
+            Parameter::Covariance(i, j) => covariance(i, j),
+        }
+    }
+
+    /// The quantity of a posterior that is this parameter, or its square: as stored, and as it is of the truth. Shared
+    /// covariances are stored for component 0, isotropic ones for coordinate 0.
+    fn quantity(self, fit: &FitResult, c: usize) -> (String, String) {
+        let (i, j) = match self {
+            Parameter::Weight => return (format!("weights[{c}]"), format!("weights[{c}]")),
+            Parameter::Mean(i) => return (format!("means[{c},{i}]"), format!("means[{c},{i}]")),
+            Parameter::Deviation(i) => (i, i),
+            Parameter::Covariance(i, j) => (i, j),
+        };
+        let stored_c = if matches!(fit.model.structure(), Structure::Free(_)) { c } else { 0 };
+        let (stored_i, stored_j) = if i == j && fit.model.shape() == Shape::Isotropic { (0, 0) } else { (i, j) };
+        (format!("covariances[{stored_c},{stored_i},{stored_j}]"), format!("covariances[{c},{i},{j}]"))
+    }
+}
+
+/// What is listed of each component, with the names of the columns.
+fn kinds(columns: &[String], fits: &[&FitResult]) -> Vec<(String, Parameter)> {
+    let d = columns.len();
+    let of = |what: &str, i: usize| if d > 1 { format!("{what} {}", columns[i]) } else { what.to_owned() };
+    let mut kinds = vec![("weight".to_owned(), Parameter::Weight)];
+    kinds.extend((0..d).map(|i| (of("mean", i), Parameter::Mean(i))));
+    kinds.extend((0..d).map(|i| (of("sd", i), Parameter::Deviation(i))));
+    if d <= MOST_COLUMNS && fits.iter().any(|fit| fit.model.shape() == Shape::Full) {
+        for (i, j) in (0..d).flat_map(|i| (i + 1..d).map(move |j| (i, j))) {
+            kinds.push((format!("covariance {}, {}", columns[i], columns[j]), Parameter::Covariance(i, j)));
+        }
+    }
+    kinds
+}
+
+fn estimate(fit: &FitResult, parameter: Parameter, component: usize, truth: Option<&Mixture>) -> Cell {
+    let value = number(short(parameter.value(&fit.mixture, component)));
+    let (stored, name) = parameter.quantity(fit, component);
+    let Some(quantity) = fit.gibbs.as_ref().and_then(|gibbs| gibbs.quantity(&stored)) else { return value };
+    let squared = matches!(parameter, Parameter::Deviation(_));
+    let show = |q: f64| short(if squared { q.max(0.0).sqrt() } else { q });
+    let aside = format!("[{}, {}]", show(quantity.q5), show(quantity.q95));
+    let mark = truth.and_then(|truth| true_value(&name, truth)).map(|truth| covering(quantity, truth));
+    Cell { aside, mark, ..value }
+}
+
+fn covering(quantity: &QuantitySummary, truth: f64) -> Mark {
+    if (quantity.q5..=quantity.q95).contains(&truth) { Mark::Covers } else { Mark::Misses }
+}
+
+/// The comparisons, if there is anything to compare.
+pub(super) fn comparison(rows: &[Comparison]) -> Option<Table> {
+    let mut header = vec![word("fit"), word("against")];
+    header.extend(["ln L difference", "weights", "means", "covariances", "ARI", "90 % intervals cover"].map(number));
+    let rows: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| {
+            let covers = row.coverage.map_or_else(|| "-".to_owned(), |c| format!("{} of {}", c.inside, c.of));
+            vec![
+                word(&row.fit),
+                word(&row.against),
+                number(maybe(row.ln_likelihood_difference, ln)),
+                number(maybe(row.max_weight_error, short)),
+                number(maybe(row.rms_mean_error, short)),
+                number(maybe(row.max_covariance_error, short)),
+                number(maybe(row.adjusted_rand_index, short)),
+                number(covers),
+            ]
+        })
+        .collect();
+    (!rows.is_empty()).then(|| Table { header, rows, ..Table::default() })
+}
+
+/// The posterior quantities of each fit that has some.
+pub(super) fn quantities(experiment: &Experiment, outcome: &Outcome) -> Vec<Table> {
+    let sampled = outcome.fits.iter().filter_map(|fit| fit.gibbs.as_ref().map(|gibbs| (fit, gibbs)));
+    sampled
+        .map(|(fit, gibbs)| {
+            let truth = experiment.data.truth.as_ref().filter(|truth| truth.k() == fit.mixture.k());
+            let mut header = vec![word("quantity")];
+            header.extend(truth.map(|_| number("truth")));
+            let numbers = ["mean", "sd", "5 %", "50 %", "95 %", "MCSE of mean", "ESS bulk", "ESS tail", "R-hat"];
+            header.extend(numbers.map(number));
+            let shown = &gibbs.quantities[..gibbs.quantities.len().min(MOST_QUANTITIES)];
+            let more = gibbs.quantities.len() - shown.len();
+            Table {
+                title: fit.name.clone(),
+                note: format!("{} quantities, {}", gibbs.quantities.len(), ending(fit)),
+                header,
+                rows: shown.iter().map(|quantity| quantity_row(quantity, truth)).collect(),
+                more: (more > 0).then(|| format!("{more} more in summary.json")),
+            }
+        })
+        .collect()
+}
+
+fn quantity_row(quantity: &QuantitySummary, truth: Option<&Mixture>) -> Vec<Cell> {
+    let ess = |x: f64| marked(number(whole(x)), (x < QuantitySummary::ESS_LIMIT).then_some(Mark::Alert));
+    let mut row = vec![word(&quantity.name)];
+    if let Some(truth) = truth {
+        let value = true_value(&quantity.name, truth);
+        row.push(marked(number(value.map_or(String::new(), short)), value.map(|truth| covering(quantity, truth))));
+    }
+    let QuantitySummary { mean, sd, q5, q50, q95, mcse_mean, .. } = quantity;
+    row.extend([mean, sd, q5, q50, q95, mcse_mean].map(|x| number(short(*x))));
+    row.extend([ess(quantity.ess_bulk), ess(quantity.ess_tail)]);
+    row.push(marked(number(diverging(quantity.r_hat)), quantity.has_high_r_hat().then_some(Mark::Alert)));
+    row
+}
