@@ -14,6 +14,7 @@ use crate::progress::Progress;
 use crate::report::terminal;
 use crate::resolve::load;
 use crate::run::run;
+use crate::summary::Summary;
 use crate::write::Writer;
 
 /// Fits Gaussian mixture models to simulated or real data by EM and Gibbs sampling, and compares what each recovered.
@@ -184,6 +185,7 @@ fn run_one(experiment: &Experiment, folder: ResultsDir, args: &RunArgs) -> Resul
     let (mut stdout, mut stderr) = (std::io::stdout(), std::io::stderr());
     let mut writer = Writer::new(experiment, folder)?;
     let mut outcome = Outcome { fits: Vec::new(), failures: Vec::new() };
+    let mut written = Ok(());
     let bars = stderr.is_terminal() && !args.quiet;
     for (i, fit) in experiment.fits.iter().enumerate() {
         let progress = if bars { Progress::bars(fit) } else { Progress::hidden() };
@@ -197,24 +199,31 @@ fn run_one(experiment: &Experiment, folder: ResultsDir, args: &RunArgs) -> Resul
             Ok(result) => {
                 let seconds = result.seconds;
                 outcome.fits.push(result);
-                if let Some(result) = outcome.fits.last() {
-                    writer.fit(result, &outcome)?;
+                // A full disk ends the writing, not the work: the tables are printed all the same.
+                if let (Ok(()), Some(result)) = (&written, outcome.fits.last()) {
+                    written = writer.fit(result, &outcome);
                 }
                 format!("{place}: done in {seconds:.2} s")
             }
             Err(reason) => {
-                outcome.failures.push((fit.name.clone(), reason.clone()));
-                format!("{place}: failed: {reason}")
+                let line = format!("{place}: failed: {reason}");
+                outcome.failures.push((fit.name.clone(), reason));
+                line
             }
         };
         if !args.quiet {
             say(&mut stderr, &line);
         }
     }
-    let (path, summary) = writer.finish(&outcome)?;
-    if !args.quiet {
+    let summary = Summary::new(experiment, &outcome);
+    let path = written.and_then(|()| writer.finish(&outcome, &summary));
+    if !args.quiet || path.is_err() {
         say(&mut stdout, &terminal(experiment, &outcome, &summary));
-        say(&mut stdout, &format!("Results in {}", path.display()));
+    }
+    match path {
+        Ok(path) if !args.quiet => say(&mut stdout, &format!("Results in {}", path.display())),
+        Ok(_) => {}
+        Err(error) => return Err(error),
     }
     Ok(outcome)
 }

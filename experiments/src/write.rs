@@ -77,20 +77,18 @@ impl<'a> Writer<'a> {
         if let Some(gibbs) = &fit.gibbs {
             write_draws(&self.folder.path().join(draws_name(&fit.name)), &draws_table(gibbs))?;
         }
-        self.summary(outcome).map(|_| ())
+        self.summary(&Summary::new(self.experiment, outcome))
     }
 
-    fn summary(&mut self, outcome: &Outcome) -> Result<Summary, OutputError> {
-        let summary = Summary::new(self.experiment, outcome);
+    fn summary(&mut self, summary: &Summary) -> Result<(), OutputError> {
         let json = summary.to_json().unwrap_or_else(|error| format!("{{\"error\": {:?}}}\n", error.to_string()));
-        self.write("summary.json", json.as_bytes())?;
-        Ok(summary)
+        self.write("summary.json", json.as_bytes())
     }
 
     /// Writes the rest and puts the results in their place.
-    pub(crate) fn finish(mut self, outcome: &Outcome) -> Result<(PathBuf, Summary), OutputError> {
-        let summary = self.summary(outcome)?;
-        let page = html(self.experiment, outcome, &summary)
+    pub(crate) fn finish(mut self, outcome: &Outcome, summary: &Summary) -> Result<PathBuf, OutputError> {
+        self.summary(summary)?;
+        let page = html(self.experiment, outcome, summary)
             .unwrap_or_else(|reason| format!("<!doctype html><title>report</title><p>no report: {reason}</p>\n"));
         self.write("report.html", page.as_bytes())?;
         let gibbs = outcome.fits.iter().filter(|fit| fit.gibbs.is_some());
@@ -112,7 +110,7 @@ impl<'a> Writer<'a> {
         let mut json = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
         json.push(b'\n');
         self.folder.write("manifest.json", &json)?;
-        Ok((self.folder.finish()?, summary))
+        self.folder.finish()
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {

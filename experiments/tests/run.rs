@@ -302,3 +302,35 @@ fn quiet_is_quiet_and_help_teaches() {
     assert_eq!(run(&["run"]).status.code(), Some(2));
     assert_eq!(run(&["run", "x.ron", "--threads", "0"]).status.code(), Some(2));
 }
+
+/// A disk that fills up, by a limit on the size of files: what was computed is still printed, the old results stay.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_ends_the_writing_but_not_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = small_experiment(folder.path());
+    let out = folder.path().join("out");
+    assert!(run_config(&config, &out, &["--quiet"]).status.success());
+    let before = results(&out.join("small"));
+    let limited = |blocks: &str| {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" run \"$1\" --seed 5 --out \"$2\"");
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .args([assert_cmd::cargo::cargo_bin!("gmm"), config.as_path(), out.as_path()])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = String::from_utf8_lossy(&output.stderr).replace('│', " ");
+        let words = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("File too large"), "{stderr}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    limited("8");
+    // Everything fits into files of 256 blocks but the draws of the first sampler.
+    let long =
+        std::fs::read_to_string(&config).unwrap().replace("draws: 40", "draws: 30000").replace("n: 9000", "n: 90");
+    std::fs::write(&config, long).unwrap();
+    let text = limited("256");
+    assert!(text.contains("3 chains x 30000 draws") && text.contains("2 chains x 20 draws"), "{text}");
+    assert_eq!(results(&out.join("small")), before, "the old results are still there");
+}

@@ -32,7 +32,7 @@ pub struct Covariance {
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum NotPositiveDefinite {
     /// A pivot of the Cholesky factorisation is not positive.
-    #[error("the matrix is not positive definite: pivot {pivot} of its Cholesky factorisation is {value:e}")]
+    #[error("the matrix is not positive definite: pivot {pivot} of its Cholesky factorisation is {value}")]
     Pivot {
         /// The index of the pivot, from 0.
         pivot: usize,
@@ -216,10 +216,20 @@ impl Covariance {
 
     /// `|T (x - centre)|^2`, the squared Mahalanobis distance.
     pub fn squared_distance(&self, x: &[f64], centre: &[f64]) -> f64 {
-        let difference: Vec<f64> = x.iter().zip(centre).map(|(x, c)| x - c).collect();
-        let mut y = vec![0.0; difference.len()];
-        self.whiten(&difference, &mut y);
-        y.iter().map(|y| y * y).sum()
+        let difference = |j: usize| x[j] - centre[j];
+        let d = self.d();
+        match self.shape() {
+            Shape::Full => {
+                let (mut stack, mut heap) = ([0.0; 64], Vec::new());
+                let z = scratch(&mut stack, &mut heap, d);
+                z.iter_mut().enumerate().for_each(|(j, z)| *z = difference(j));
+                let row = |i: usize| &self.whitener[triangle::row(i)..=triangle::row(i) + i];
+                let y = |i: usize| row(i).iter().zip(&*z).map(|(t, z)| t * z).sum::<f64>();
+                (0..d).map(|i| y(i).powi(2)).sum()
+            }
+            Shape::Diagonal => (0..d).map(|j| (self.whitener[j] * difference(j)).powi(2)).sum(),
+            Shape::Isotropic => (0..d).map(|j| (self.whitener[0] * difference(j)).powi(2)).sum(),
+        }
     }
 
     /// `trace(inverse(S) M)` for a sum of squares M of the same shape (for `Isotropic` M is a trace).

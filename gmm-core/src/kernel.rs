@@ -193,13 +193,22 @@ pub(crate) struct Scratch {
     w: Vec<Lanes>,
     /// d columns of differences to a mean, and d more of weighted differences.
     z: Vec<Lanes>,
-    /// The rows of the block sorted by label.
+    /// The rows of the block sorted by label, and where each label starts.
     order: Vec<u16>,
+    starts: Vec<usize>,
 }
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        Self { x: Vec::new(), q: Vec::new(), rule: Vec::new(), w: Vec::new(), z: Vec::new(), order: Vec::new() }
+        Self {
+            x: Vec::new(),
+            q: Vec::new(),
+            rule: Vec::new(),
+            w: Vec::new(),
+            z: Vec::new(),
+            order: Vec::new(),
+            starts: Vec::new(),
+        }
     }
 
     pub(crate) fn reserve(&mut self, k: usize, d: usize) {
@@ -213,6 +222,7 @@ impl Scratch {
             lanes.resize(length, Lanes::ZERO);
         }
         self.order.resize(BLOCK, 0);
+        self.starts.resize(k + 2, 0);
     }
 }
 
@@ -281,8 +291,10 @@ fn large<S: Simd, const G: usize, const T: usize>(s: S, block: Block<'_>) {
     let hot = !matches!(rule, BlockRule::Responsibilities);
     weigh(s, p.k, n, &mut scratch.q, &mut scratch.rule, rule, sums);
     let stride = p.k | 1;
-    let Scratch { x, q, rule, z, w, order } = scratch;
-    let starts = if hot { sort_by_label(p.k, n, rule, order) } else { Vec::new() };
+    let Scratch { x, q, rule, z, w, order, starts } = scratch;
+    if hot {
+        sort_by_label(p.k, n, rule, order, starts);
+    }
     for (k, centre) in centres.chunks_exact(d).enumerate() {
         // Differences to the centre in the first d columns of z, weighted ones in the second d.
         let first = &mut sums.first[k * d..(k + 1) * d];
@@ -624,19 +636,19 @@ fn differences<S: Simd>(s: S, d: usize, x: &[Lanes], w: &[Lanes], centre: &[f64]
 
 /// Sorts the rows of a block by label; component k has `order[starts[k]..starts[k + 1]]`.
 #[inline(always)]
-fn sort_by_label(k: usize, n: usize, labels: &[Lanes], order: &mut [u16]) -> Vec<usize> {
+fn sort_by_label(k: usize, n: usize, labels: &[Lanes], order: &mut [u16], starts: &mut [usize]) {
     let label = |r: usize| labels[r / LANES].0[r % LANES] as usize;
-    let mut starts = vec![0; k + 1];
-    (0..n).for_each(|r| starts[label(r) + 1] += 1);
+    starts.fill(0);
+    // Counts two places ahead become ends one place ahead, which turn into starts as rows are put in place.
+    (0..n).for_each(|r| starts[label(r) + 2] += 1);
     for k in 0..k {
-        starts[k + 1] += starts[k];
+        starts[k + 2] += starts[k + 1];
     }
-    let mut next = starts.clone();
     for r in 0..n {
-        order[next[label(r)]] = r as u16;
-        next[label(r)] += 1;
+        let next = &mut starts[label(r) + 1];
+        order[*next] = r as u16;
+        *next += 1;
     }
-    starts
 }
 
 /// Fills z with the differences of some rows of a block to a centre, zeros up to the next whole vector.

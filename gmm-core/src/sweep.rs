@@ -1,7 +1,5 @@
 //! One pass over the rows, shared by EM and Gibbs sampling: log densities, the rule's weights, statistics.
 
-use rayon::prelude::*;
-
 use crate::kernel::{BLOCK, Block, BlockRule, InstructionSet, Parameters, Scratch, Sums};
 use crate::uniforms::Uniforms;
 use crate::{Data, Mixture, Shape, Statistics, Streams};
@@ -172,45 +170,37 @@ fn far_moved(mixture: &Mixture, statistics: &Statistics) -> bool {
     })
 }
 
-/// All chunks, in waves of as many tasks as there are slots; chunk sums are added in the order of the chunks.
+/// All chunks, in waves of as many tasks as there are slots; chunk sums are added in the order of the chunks. A single
+/// chunk runs here and now, without allocating.
 fn pass(data: &Data, shape: Shape, k: usize, rule: &mut Rule<'_>, workspace: &mut Workspace) {
     let Workspace { set, parameters, centres, total, slots } = workspace;
     let (set, parameters, centres) = (*set, &*parameters, &centres[..]);
     let d = data.d();
-    let chunks: Vec<&[f64]> = data.values().chunks(CHUNK * d).collect();
+    let n_chunks = data.n().div_ceil(CHUNK);
     total.clear(shape, k, d);
-    let mut tasks = chunk_rules(rule, chunks.len());
-    if chunks.len() > 1 {
-        slots.resize_with(chunks.len().min(4 * rayon::current_num_threads().max(1)), Slot::new);
+    let mut rules = ChunkRules::new(rule);
+    if n_chunks > 1 {
+        slots.resize_with(n_chunks.min(4 * rayon::current_num_threads().max(1)), Slot::new);
     }
-    let wave = slots.len();
-    let run = |index: usize, slot: &mut Slot, rule: &mut ChunkRule<'_>| {
-        slot.scratch.reserve(k, d);
-        slot.sums.clear(shape, k, d);
-        for (b, rows) in chunks[index].chunks(BLOCK * d).enumerate() {
-            let (start, end) = (b * BLOCK, b * BLOCK + rows.len() / d);
-            let block_rule = match rule {
-                ChunkRule::Responsibilities => BlockRule::Responsibilities,
-                ChunkRule::Classify(labels) => BlockRule::Classify { labels: &mut labels[start..end] },
-                ChunkRule::Draw { streams, sweep, labels } => {
-                    let block = (index * (CHUNK / BLOCK) + b) as u64;
-                    let uniforms = Uniforms::new(streams.rng(*sweep << 28 | block));
-                    BlockRule::Draw { uniforms, labels: &mut labels[start..end] }
-                }
-            };
-            let (scratch, sums) = (&mut slot.scratch, &mut slot.sums);
-            Block { parameters, centres, rows, rule: block_rule, scratch, sums }.run_on(set);
-        }
+    let run = |index: usize, slot: &mut Slot, rule: ChunkRule<'_>| {
+        let end = ((index + 1) * CHUNK).min(data.n());
+        let rows = &data.values()[index * CHUNK * d..end * d];
+        slot.run(set, parameters, centres, rows, index, rule, (shape, k, d));
     };
-    for (first, tasks) in (0..chunks.len()).step_by(wave).zip(tasks.chunks_mut(wave)) {
-        if let [task] = tasks {
-            run(first, &mut slots[0], task);
+    let wave = slots.len();
+    for first in (0..n_chunks).step_by(wave) {
+        let used = wave.min(n_chunks - first);
+        if used == 1 {
+            run(first, &mut slots[0], rules.next());
         } else {
-            slots.par_iter_mut().zip(tasks.par_iter_mut()).enumerate().for_each(|(i, (slot, task))| {
-                run(first + i, slot, task);
+            rayon::scope(|scope| {
+                for (i, slot) in slots[..used].iter_mut().enumerate() {
+                    let rule = rules.next();
+                    scope.spawn(move |_| run(first + i, slot, rule));
+                }
             });
         }
-        for slot in &slots[..tasks.len()] {
+        for slot in &slots[..used] {
             total.add(&slot.sums);
         }
     }
@@ -223,13 +213,63 @@ enum ChunkRule<'a> {
     Classify(&'a mut [Label]),
 }
 
-fn chunk_rules<'a>(rule: &'a mut Rule<'_>, n_chunks: usize) -> Vec<ChunkRule<'a>> {
-    match rule {
-        Rule::Responsibilities => (0..n_chunks).map(|_| ChunkRule::Responsibilities).collect(),
-        Rule::Draw { streams, sweep, labels } => {
-            let (streams, sweep) = (*streams, *sweep);
-            labels.chunks_mut(CHUNK).map(|labels| ChunkRule::Draw { streams, sweep, labels }).collect()
+/// A rule, chunk after chunk.
+enum ChunkRules<'a> {
+    Responsibilities,
+    Draw { streams: &'a Streams, sweep: u64, labels: std::slice::ChunksMut<'a, Label> },
+    Classify(std::slice::ChunksMut<'a, Label>),
+}
+
+impl<'a> ChunkRules<'a> {
+    fn new(rule: &'a mut Rule<'_>) -> Self {
+        match rule {
+            Rule::Responsibilities => Self::Responsibilities,
+            Rule::Draw { streams, sweep, labels } => {
+                Self::Draw { streams, sweep: *sweep, labels: labels.chunks_mut(CHUNK) }
+            }
+            Rule::Classify { labels } => Self::Classify(labels.chunks_mut(CHUNK)),
         }
-        Rule::Classify { labels } => labels.chunks_mut(CHUNK).map(ChunkRule::Classify).collect(),
+    }
+
+    fn next(&mut self) -> ChunkRule<'a> {
+        match self {
+            Self::Responsibilities => ChunkRule::Responsibilities,
+            Self::Draw { streams, sweep, labels } => {
+                ChunkRule::Draw { streams, sweep: *sweep, labels: labels.next().unwrap_or_default() }
+            }
+            Self::Classify(labels) => ChunkRule::Classify(labels.next().unwrap_or_default()),
+        }
+    }
+}
+
+impl Slot {
+    /// Runs the blocks of one chunk.
+    #[expect(clippy::too_many_arguments, reason = "all that a chunk depends on, once")]
+    fn run(
+        &mut self,
+        set: InstructionSet,
+        parameters: &Parameters,
+        centres: &[f64],
+        rows: &[f64],
+        index: usize,
+        mut rule: ChunkRule<'_>,
+        (shape, k, d): (Shape, usize, usize),
+    ) {
+        self.scratch.reserve(k, d);
+        self.sums.clear(shape, k, d);
+        for (b, rows) in rows.chunks(BLOCK * d).enumerate() {
+            let (start, end) = (b * BLOCK, b * BLOCK + rows.len() / d);
+            let rule = match &mut rule {
+                ChunkRule::Responsibilities => BlockRule::Responsibilities,
+                ChunkRule::Classify(labels) => BlockRule::Classify { labels: &mut labels[start..end] },
+                ChunkRule::Draw { streams, sweep, labels } => {
+                    let block = (index * (CHUNK / BLOCK) + b) as u64;
+                    let uniforms = Uniforms::new(streams.rng(*sweep << 28 | block));
+                    BlockRule::Draw { uniforms, labels: &mut labels[start..end] }
+                }
+            };
+            let (scratch, sums) = (&mut self.scratch, &mut self.sums);
+            Block { parameters, centres, rows, rule, scratch, sums }.run_on(set);
+        }
     }
 }

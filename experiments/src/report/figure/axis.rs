@@ -107,8 +107,8 @@ fn ticks(low: f64, high: f64, n: usize) -> (Vec<(f64, String)>, String) {
 
     // Many digits in common with the neighbour are written once, and so is the power of ten.
     let size = low.abs().max(high.abs());
-    let origin = if size / step > 2e4 { (first / 1e3).floor() * 1e3 } else { 0.0 };
-    let size = if origin == 0.0 { size } else { (last - origin) * step };
+    let origin = if size / step > 2e4 { (first / 1e3).round() * 1e3 } else { 0.0 };
+    let size = if origin == 0.0 { size } else { (last - origin).abs().max((first - origin).abs()) * step };
     let exponent = if (1e-3..1e5).contains(&size) { 0 } else { size.log10().floor() as i32 };
     let shown_step = step / 10f64.powi(exponent);
     let decimals = (-(shown_step.log10() + 1e-9).floor()).clamp(0.0, 12.0) as usize;
@@ -154,12 +154,12 @@ mod tests {
         let offset = Axis::over("x", [1e9, 1e9 + 4.0], 4);
         assert_eq!((labels(&offset), offset.name()), (vec!["0", "1", "2", "3", "4"], "x, minus 1e9"));
         let close = Axis::over("x", [1e9 - 0.003, 1e9 + 0.004], 4);
-        assert_eq!(close.name(), "x, minus 9.99999998e8");
+        assert_eq!(close.name(), "x, minus 1e9");
     }
 
     #[test]
     fn no_values_and_equal_values_still_make_a_range() {
-        let extremes = [0.0, -5.0, 1e9, 1e-310, 5e-324, 1e299, f64::NAN, f64::INFINITY, f64::MAX];
+        let extremes = [0.0, -5.0, 1e9, 1e-310, 5e-324, 1e299, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN];
         for axis in extremes.iter().map(|x| Axis::over("x", [*x, *x], 5)).chain([Axis::over("x", [], 5)]) {
             let (low, high) = axis.ends();
             assert!(low < high && (high - low).is_finite(), "{axis:?}");

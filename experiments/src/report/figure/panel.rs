@@ -96,7 +96,7 @@ fn draw_mark<'a>(chart: &mut Chart<'a, '_>, panel: &Panel, mark: &Mark) -> Resul
             for part in inside(points.iter().map(place)) {
                 if *dashed {
                     let (dash, gap) = (pixels(6.0), pixels(4.0));
-                    chart.draw_series([DashedPathElement::new(part.into_iter(), dash, gap, style)])?;
+                    chart.draw_series([DashedPathElement::new(part, dash, gap, style)])?;
                 } else {
                     chart.draw_series([PathElement::new(part, style)])?;
                 }

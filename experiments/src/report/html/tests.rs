@@ -96,6 +96,16 @@ fn intervals_say_whether_they_cover_the_truth() {
 }
 
 #[test]
+fn shared_and_isotropic_parameters_have_their_intervals_everywhere() {
+    for (covariance, count) in
+        [("Tied(Isotropic)", 10), ("Free(Diagonal)", 10), ("Free(Full)", 12), ("Known(Isotropic(1))", 6)]
+    {
+        let (experiment, outcome) = ran(&rows(2), &format!("components: 2, covariance: {covariance}"), BOTH);
+        assert_eq!(page(&experiment, &outcome).matches("class=\"aside\">[").count(), count, "{covariance}");
+    }
+}
+
+#[test]
 fn degenerate_experiments_have_a_page() {
     let prior = "prior: (components: Conjugate(kappa: 0.1, dof: 60, scale: Isotropic(1)))";
     let short = "Em(objective: Posterior, restarts: 2), Gibbs(chains: 1, warmup: 0, draws: 1)";
