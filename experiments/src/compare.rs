@@ -22,7 +22,7 @@ pub struct Comparison {
     pub max_weight_error: Option<f64>,
     /// The root mean square over components and coordinates of differences of means, in column standard deviations.
     pub rms_mean_error: Option<f64>,
-    /// The largest relative Frobenius distance of covariances.
+    /// The largest relative Frobenius distance of covariances, on columns of unit standard deviation.
     pub max_covariance_error: Option<f64>,
     /// The adjusted Rand index of the classifications (of the known labels where there are any).
     pub adjusted_rand_index: Option<f64>,
@@ -101,9 +101,14 @@ fn distances(data: &Data, name: &str, fit: &Mixture, against: &str, other: &Mixt
         .flat_map(|c| (0..d).map(move |j| (c, j)))
         .map(|(c, j)| ((fit.mean(c)[j] - other.mean(c)[j]) / sds[j]).powi(2))
         .sum();
+    // On columns of unit sd, so that no unit of measurement outweighs the others.
     let frobenius = |c: usize| {
-        let (a, b) = (fit.covariance(c).to_matrix(), other.covariance(c).to_matrix());
-        (a - &b).norm() / b.norm()
+        let (a, b) = (fit.covariance(c).as_symmetric(), other.covariance(c).as_symmetric());
+        let entries = || (0..d).flat_map(|i| (0..d).map(move |j| (i, j)));
+        let norm = |f: &dyn Fn(usize, usize) -> f64| {
+            entries().map(|(i, j)| (f(i, j) / sds[i] / sds[j]).powi(2)).sum::<f64>().sqrt()
+        };
+        norm(&|i, j| a.get(i, j) - b.get(i, j)) / norm(&|i, j| b.get(i, j))
     };
     Comparison {
         max_weight_error: Some(weights.fold(0.0, f64::max)),

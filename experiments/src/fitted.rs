@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gmm_core::{Label, Mixture, Model};
+use gmm_core::{Label, Mixture, Model, Shape, Structure};
 use gmm_em::{Criteria, Objective, Restart, Stop};
 use gmm_mcmc::{Draws, Levels, QuantitySummary};
 
@@ -158,6 +158,20 @@ impl FitResult {
     /// The word for the method in results.
     pub fn method(&self) -> &'static str {
         if self.gibbs.is_some() { "gibbs" } else { "em" }
+    }
+
+    /// The name under which a quantity is reported: that of a shared covariance for component 0, that of an isotropic
+    /// one for coordinate 0.
+    pub(crate) fn stored_name(&self, name: &str) -> String {
+        let Some(indices) = name.strip_prefix("covariances[") else { return name.to_owned() };
+        let mut at: Vec<&str> = indices.trim_end_matches(']').split(',').collect();
+        if !matches!(self.model.structure(), Structure::Free(_)) {
+            at[0] = "0";
+        }
+        if self.model.shape() == Shape::Isotropic && at.get(1) == at.get(2) {
+            at[1..].fill("0");
+        }
+        format!("covariances[{}]", at.join(","))
     }
 
     /// Everything worth a warning.

@@ -1,5 +1,5 @@
 //! Whole runs of the program: what is on disk afterwards, the same bits on any number of threads, kills, failures.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,10 +3,9 @@
 /// About five significant digits; powers of ten only for very large and very small numbers.
 pub(crate) fn short(x: f64) -> String {
     let size = x.abs();
-    if !x.is_finite() {
-        return "-".to_owned();
-    }
     match size {
+        _ if x.is_nan() => "-".to_owned(),
+        _ if x.is_infinite() => format!("{x}"),
         0.0 => "0".to_owned(),
         _ if !(1e-4..1e7).contains(&size) => format!("{x:.3e}"),
         _ if size >= 1000.0 => format!("{x:.1}"),
@@ -45,6 +44,7 @@ mod tests {
         assert_eq!(short(-12_345.67), "-12345.7");
         assert_eq!(short(1.5e-9), "1.500e-9");
         assert_eq!(short(f64::NAN), "-");
+        assert_eq!(short(f64::INFINITY), "inf");
         assert_eq!(seconds(0.0123), "12 ms");
     }
 }

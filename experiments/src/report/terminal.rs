@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
-use gmm_core::{Mixture, Structure};
+use gmm_core::Mixture;
 
 use crate::compare::{Comparison, true_value};
 use crate::experiment::Experiment;
@@ -123,26 +123,13 @@ fn parameters(fits: &[&FitResult], truth: Option<&Mixture>, k: usize, d: usize) 
 
 fn estimate(fit: &FitResult, parameter: &Parameter, truth: Option<&Mixture>) -> String {
     let value = short((parameter.value)(&fit.mixture));
-    let name = stored_name(fit, &parameter.quantity);
+    let name = fit.stored_name(&parameter.quantity);
     let Some(quantity) = fit.gibbs.as_ref().and_then(|gibbs| gibbs.quantity(&name)) else { return value };
     let show = |q: f64| short(if parameter.squared { q.max(0.0).sqrt() } else { q });
     let mark = truth
         .and_then(|truth| true_value(&parameter.quantity, truth))
         .map(|truth| if (quantity.q5..=quantity.q95).contains(&truth) { " +" } else { " !" });
     format!("{value} [{}, {}]{}", show(quantity.q5), show(quantity.q95), mark.unwrap_or_default())
-}
-
-/// Shared covariances are reported for component 0, isotropic ones for coordinate 0.
-fn stored_name(fit: &FitResult, name: &str) -> String {
-    let Some(indices) = name.strip_prefix("covariances[") else { return name.to_owned() };
-    let mut at: Vec<&str> = indices.trim_end_matches(']').split(',').collect();
-    if !matches!(fit.model.structure(), Structure::Free(_)) {
-        at[0] = "0";
-    }
-    if fit.model.shape() == gmm_core::Shape::Isotropic {
-        (at[1], at[2]) = ("0", "0");
-    }
-    format!("covariances[{}]", at.join(","))
 }
 
 fn fits(outcome: &Outcome, summary: &Summary) -> Table {

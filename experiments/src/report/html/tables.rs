@@ -1,6 +1,6 @@
 //! The tables of the page: what stands in each cell, before it is markup.
 
-use gmm_core::{Mixture, Shape, Structure};
+use gmm_core::{Mixture, Shape};
 use gmm_em::Objective;
 use gmm_mcmc::QuantitySummary;
 
@@ -201,18 +201,14 @@ impl Parameter {
         }
     }
 
-    /// The quantity of a posterior that is this parameter, or its square: as stored, and as it is of the truth. Shared
-    /// covariances are stored for component 0, isotropic ones for coordinate 0.
-    fn quantity(self, fit: &FitResult, c: usize) -> (String, String) {
-        let (i, j) = match self {
-            Parameter::Weight => return (format!("weights[{c}]"), format!("weights[{c}]")),
-            Parameter::Mean(i) => return (format!("means[{c},{i}]"), format!("means[{c},{i}]")),
-            Parameter::Deviation(i) => (i, i),
-            Parameter::Covariance(i, j) => (i, j),
-        };
-        let stored_c = if matches!(fit.model.structure(), Structure::Free(_)) { c } else { 0 };
-        let (stored_i, stored_j) = if i == j && fit.model.shape() == Shape::Isotropic { (0, 0) } else { (i, j) };
-        (format!("covariances[{stored_c},{stored_i},{stored_j}]"), format!("covariances[{c},{i},{j}]"))
+    /// The quantity of a posterior that is this parameter, or its square.
+    fn quantity(self, c: usize) -> String {
+        match self {
+            Parameter::Weight => format!("weights[{c}]"),
+            Parameter::Mean(i) => format!("means[{c},{i}]"),
+            Parameter::Deviation(i) => format!("covariances[{c},{i},{i}]"),
+            Parameter::Covariance(i, j) => format!("covariances[{c},{i},{j}]"),
+        }
     }
 }
 
@@ -233,8 +229,9 @@ fn kinds(columns: &[String], fits: &[&FitResult]) -> Vec<(String, Parameter)> {
 
 fn estimate(fit: &FitResult, parameter: Parameter, component: usize, truth: Option<&Mixture>) -> Cell {
     let value = number(short(parameter.value(&fit.mixture, component)));
-    let (stored, name) = parameter.quantity(fit, component);
-    let Some(quantity) = fit.gibbs.as_ref().and_then(|gibbs| gibbs.quantity(&stored)) else { return value };
+    let name = parameter.quantity(component);
+    let gibbs = fit.gibbs.as_ref();
+    let Some(quantity) = gibbs.and_then(|gibbs| gibbs.quantity(&fit.stored_name(&name))) else { return value };
     let squared = matches!(parameter, Parameter::Deviation(_));
     let show = |q: f64| short(if squared { q.max(0.0).sqrt() } else { q });
     let aside = format!("[{}, {}]", show(quantity.q5), show(quantity.q95));
