@@ -90,7 +90,7 @@ pub(crate) enum BlockRule<'a> {
     /// The weights are the responsibilities.
     Responsibilities,
     /// One component per row has weight 1, drawn by inverting its running sums at a uniform number in [0, 1).
-    Draw { uniforms: Uniforms, labels: &'a mut [u16] },
+    Draw { uniforms: &'a mut Uniforms, labels: &'a mut [u16] },
     /// One component per row has weight 1: the most probable.
     Classify { labels: &'a mut [u16] },
 }

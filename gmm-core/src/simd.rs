@@ -68,7 +68,7 @@ pub(crate) trait Simd: Copy {
 #[allow(clippy::excessive_precision)]
 const EXP2: [f64; 12] = [
     1.0,
-    0.693_147_180_559_945_3,
+    std::f64::consts::LN_2,
     0.240_226_506_959_101_55,
     0.055_504_108_664_819_925,
     0.009_618_129_107_588_335,

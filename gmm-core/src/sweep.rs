@@ -259,13 +259,14 @@ impl Slot {
         self.sums.clear(shape, k, d);
         for (b, rows) in rows.chunks(BLOCK * d).enumerate() {
             let (start, end) = (b * BLOCK, b * BLOCK + rows.len() / d);
+            let mut uniforms;
             let rule = match &mut rule {
                 ChunkRule::Responsibilities => BlockRule::Responsibilities,
                 ChunkRule::Classify(labels) => BlockRule::Classify { labels: &mut labels[start..end] },
                 ChunkRule::Draw { streams, sweep, labels } => {
                     let block = (index * (CHUNK / BLOCK) + b) as u64;
-                    let uniforms = Uniforms::new(streams.rng(*sweep << 28 | block));
-                    BlockRule::Draw { uniforms, labels: &mut labels[start..end] }
+                    uniforms = Uniforms::new(streams.rng(*sweep << 28 | block));
+                    BlockRule::Draw { uniforms: &mut uniforms, labels: &mut labels[start..end] }
                 }
             };
             let (scratch, sums) = (&mut self.scratch, &mut self.sums);

@@ -5,7 +5,7 @@ pub(crate) fn short(x: f64) -> String {
     let size = x.abs();
     match size {
         _ if x.is_nan() => "-".to_owned(),
-        _ if x.is_infinite() => format!("{x}"),
+        _ if x.is_infinite() => if x > 0.0 { "\u{221e}" } else { "-\u{221e}" }.to_owned(),
         0.0 => "0".to_owned(),
         _ if !(1e-4..1e7).contains(&size) => format!("{x:.3e}"),
         _ if size >= 1000.0 => format!("{x:.1}"),
@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(short(-12_345.67), "-12345.7");
         assert_eq!(short(1.5e-9), "1.500e-9");
         assert_eq!(short(f64::NAN), "-");
-        assert_eq!(short(f64::INFINITY), "inf");
+        assert_eq!(short(f64::INFINITY), "\u{221e}");
         assert_eq!(seconds(0.0123), "12 ms");
     }
 }
