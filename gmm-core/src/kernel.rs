@@ -191,7 +191,7 @@ pub(crate) struct Scratch {
     rule: Vec<Lanes>,
     /// The responsibilities of one component.
     w: Vec<Lanes>,
-    /// d columns of differences to a mean, and d more of weighted differences.
+    /// d columns of differences to a centre, scaled by the roots of weights.
     z: Vec<Lanes>,
     /// The rows of the block sorted by label, and where each label starts.
     order: Vec<u16>,
@@ -217,7 +217,7 @@ impl Scratch {
             (&mut self.q, (k | 1) * STRIDE),
             (&mut self.rule, STRIDE),
             (&mut self.w, STRIDE),
-            (&mut self.z, 2 * d * STRIDE),
+            (&mut self.z, d * STRIDE),
         ] {
             lanes.resize(length, Lanes::ZERO);
         }
@@ -284,50 +284,99 @@ fn large<S: Simd, const G: usize, const T: usize>(s: S, block: Block<'_>) {
     let vectors = n.div_ceil(LANES);
     pack(rows, d, n, &mut scratch.x);
     match p.shape {
-        Shape::Full => ln_joint_full::<S, G>(s, p, &scratch.x, vectors, &mut scratch.q, &mut scratch.z),
+        Shape::Full => ln_joint_full::<S, G>(s, p, &scratch.x, vectors, &mut scratch.q),
         Shape::Diagonal => ln_joint_axes::<S, G, false>(s, p, &scratch.x, vectors, &mut scratch.q),
         Shape::Isotropic => ln_joint_axes::<S, G, true>(s, p, &scratch.x, vectors, &mut scratch.q),
     }
     let hot = !matches!(rule, BlockRule::Responsibilities);
     weigh(s, p.k, n, &mut scratch.q, &mut scratch.rule, rule, sums);
-    let stride = p.k | 1;
-    let Scratch { x, q, rule, z, w, order, starts } = scratch;
     if hot {
-        sort_by_label(p.k, n, rule, order, starts);
+        sums_of_members::<S, T>(s, p, centres, rows, scratch, sums);
+    } else {
+        sums_of_weights::<S, T>(s, p, centres, vectors, scratch, sums);
     }
+}
+
+/// Sums under responsibilities, component after component.
+#[inline(always)]
+fn sums_of_weights<S: Simd, const T: usize>(
+    s: S,
+    p: &Parameters,
+    centres: &[f64],
+    vectors: usize,
+    scratch: &mut Scratch,
+    sums: &mut Sums,
+) {
+    let (d, e, stride) = (p.d, p.shape.n_entries(p.d), p.k | 1);
+    let Scratch { x, q, rule, z, w, .. } = scratch;
     for (k, centre) in centres.chunks_exact(d).enumerate() {
-        // Differences to the centre in the first d columns of z, weighted ones in the second d.
-        let first = &mut sums.first[k * d..(k + 1) * d];
-        let vectors = if hot {
-            let members = &order[starts[k]..starts[k + 1]];
-            sums.weights[k] += members.len() as f64;
-            let vectors = members.len().div_ceil(LANES);
-            gather(rows, d, members, centre, z);
-            for (sum, column) in first.iter_mut().zip(z.chunks_exact(STRIDE)) {
-                *sum += s.total(column[..vectors].iter().fold(s.splat(0.0), |sum, x| s.add(sum, s.load(x))));
-            }
-            vectors
-        } else {
-            let mut weight = s.splat(0.0);
-            for (v, w) in w[..vectors].iter_mut().enumerate() {
-                let responsibility = s.mul(s.load(&q[v * stride + k]), s.load(&rule[v]));
-                weight = s.add(weight, responsibility);
-                s.store(responsibility, w);
-            }
-            sums.weights[k] += s.total(weight);
-            differences(s, d, x, &w[..vectors], centre, z, first);
-            vectors
-        };
-        let (z, wz) = z.split_at(d * STRIDE);
-        let wz = if hot { z } else { wz };
-        let e = p.shape.n_entries(d);
-        let second = &mut sums.second[k * e..(k + 1) * e];
-        match p.shape {
-            Shape::Full => second_moments::<S, T>(s, (d, vectors), wz, z, second),
-            Shape::Diagonal | Shape::Isotropic => {
-                for j in 0..d {
-                    second[j.min(e - 1)] += s.total(dot(s, &wz[j * STRIDE..][..vectors], &z[j * STRIDE..][..vectors]));
+        let w = &mut w[..vectors];
+        let mut weight = s.splat(0.0);
+        for (v, w) in w.iter_mut().enumerate() {
+            let responsibility = s.mul(s.load(&q[v * stride + k]), s.load(&rule[v]));
+            weight = s.add(weight, responsibility);
+            s.store(responsibility, w);
+        }
+        sums.weights[k] += s.total(weight);
+        let (first, second) = (&mut sums.first[k * d..(k + 1) * d], &mut sums.second[k * e..(k + 1) * e]);
+        if p.shape == Shape::Full {
+            // Rows scaled by the root of their weight serve both sides of the products.
+            w.iter_mut().for_each(|w| s.store(s.sqrt(s.load(w)), w));
+            for (((x, z), c), first) in x.chunks_exact(STRIDE).zip(z.chunks_exact_mut(STRIDE)).zip(centre).zip(first) {
+                let (c, mut sum) = (s.splat(*c), s.splat(0.0));
+                for ((x, root), z) in x.iter().zip(&*w).zip(z) {
+                    let root = s.load(root);
+                    let scaled = s.mul(root, s.sub(s.load(x), c));
+                    s.store(scaled, z);
+                    sum = s.mul_add(root, scaled, sum);
                 }
+                *first += s.total(sum);
+            }
+            second_moments::<S, T>(s, (d, vectors), z, second);
+        } else {
+            for (j, ((x, c), first)) in x.chunks_exact(STRIDE).zip(centre).zip(first).enumerate() {
+                let (c, mut sum, mut squares) = (s.splat(*c), s.splat(0.0), s.splat(0.0));
+                for (x, w) in x.iter().zip(&*w) {
+                    let z = s.sub(s.load(x), c);
+                    let wz = s.mul(s.load(w), z);
+                    sum = s.add(sum, wz);
+                    squares = s.mul_add(wz, z, squares);
+                }
+                *first += s.total(sum);
+                second[j.min(e - 1)] += s.total(squares);
+            }
+        }
+    }
+}
+
+/// Sums under labels: the rows of each component are gathered, so that each counts once.
+#[inline(always)]
+fn sums_of_members<S: Simd, const T: usize>(
+    s: S,
+    p: &Parameters,
+    centres: &[f64],
+    rows: &[f64],
+    scratch: &mut Scratch,
+    sums: &mut Sums,
+) {
+    let (d, e) = (p.d, p.shape.n_entries(p.d));
+    let Scratch { rule, z, order, starts, .. } = scratch;
+    sort_by_label(p.k, rows.len() / d, rule, order, starts);
+    for (k, centre) in centres.chunks_exact(d).enumerate() {
+        let members = &order[starts[k]..starts[k + 1]];
+        let vectors = members.len().div_ceil(LANES);
+        sums.weights[k] += members.len() as f64;
+        gather(rows, d, members, centre, z);
+        let (first, second) = (&mut sums.first[k * d..(k + 1) * d], &mut sums.second[k * e..(k + 1) * e]);
+        for (first, z) in first.iter_mut().zip(z.chunks_exact(STRIDE)) {
+            *first += s.total(z[..vectors].iter().fold(s.splat(0.0), |sum, z| s.add(sum, s.load(z))));
+        }
+        if p.shape == Shape::Full {
+            second_moments::<S, T>(s, (d, vectors), z, second);
+        } else {
+            for (j, z) in z.chunks_exact(STRIDE).take(d).enumerate() {
+                let squares = z[..vectors].iter().fold(s.splat(0.0), |sum, z| s.mul_add(s.load(z), s.load(z), sum));
+                second[j.min(e - 1)] += s.total(squares);
             }
         }
     }
@@ -379,36 +428,23 @@ fn ln_joint_small<S: Simd, const D: usize>(s: S, p: &Parameters, x: &[Lanes], ve
     }
 }
 
-/// Full covariances in any dimension: panels of four rows of the factor against G vectors of rows.
+/// Full covariances in any dimension: panels of four rows of the factor against G vectors of rows. Differences are
+/// taken anew in each panel: a subtraction costs less than a store.
 #[inline(always)]
-fn ln_joint_full<S: Simd, const G: usize>(
-    s: S,
-    p: &Parameters,
-    x: &[Lanes],
-    vectors: usize,
-    q: &mut [Lanes],
-    z: &mut [Lanes],
-) {
+fn ln_joint_full<S: Simd, const G: usize>(s: S, p: &Parameters, x: &[Lanes], vectors: usize, q: &mut [Lanes]) {
     let (d, stride) = (p.d, p.k | 1);
-    let z = &mut z.as_chunks_mut::<G>().0[..d];
     for v in (0..vectors).step_by(G) {
         for (k, ((factor, mean), constant)) in p.components().enumerate() {
-            for ((z, x), m) in z.iter_mut().zip(x.chunks_exact(STRIDE)).zip(mean) {
-                let (x, m) = (&x[v..][..G], s.splat(*m));
-                for g in 0..G {
-                    s.store(s.sub(s.load(&x[g]), m), &mut z[g]);
-                }
-            }
             let mut square = [s.splat(0.0); G];
             let mut i = 0;
             while i + 4 <= d {
-                panel::<S, G, 4>(s, factor, i, z, &mut square);
+                panel::<S, G, 4>(s, factor, mean, (&x[v..], i), &mut square);
                 i += 4;
             }
             match d - i {
-                3 => panel::<S, G, 3>(s, factor, i, z, &mut square),
-                2 => panel::<S, G, 2>(s, factor, i, z, &mut square),
-                1 => panel::<S, G, 1>(s, factor, i, z, &mut square),
+                3 => panel::<S, G, 3>(s, factor, mean, (&x[v..], i), &mut square),
+                2 => panel::<S, G, 2>(s, factor, mean, (&x[v..], i), &mut square),
+                1 => panel::<S, G, 1>(s, factor, mean, (&x[v..], i), &mut square),
                 _ => {}
             }
             for g in 0..G {
@@ -418,13 +454,13 @@ fn ln_joint_full<S: Simd, const G: usize>(
     }
 }
 
-/// Adds the squares of rows i to i + R of `factor * z`.
+/// Adds the squares of entries i to i + R of `factor (x - mean)` for G vectors of rows.
 #[inline(always)]
 fn panel<S: Simd, const G: usize, const R: usize>(
     s: S,
     factor: &[f64],
-    i: usize,
-    z: &[[Lanes; G]],
+    mean: &[f64],
+    (x, i): (&[Lanes], usize),
     square: &mut [S::V; G],
 ) {
     let mut rows: [&[f64]; R] = [&[]; R];
@@ -432,19 +468,21 @@ fn panel<S: Simd, const G: usize, const R: usize>(
         rows[r] = &factor[triangle::row(i + r)..][..i + r + 1];
     }
     let mut y = [[s.splat(0.0); G]; R];
-    for (j, z) in z[..i].iter().enumerate() {
+    for (j, m) in mean[..i].iter().enumerate() {
+        let z = difference::<S, G>(s, x, j, *m);
         for r in 0..R {
             let t = s.splat(rows[r][j]);
             for g in 0..G {
-                y[r][g] = s.mul_add(t, s.load(&z[g]), y[r][g]);
+                y[r][g] = s.mul_add(t, z[g], y[r][g]);
             }
         }
     }
     for c in 0..R {
+        let z = difference::<S, G>(s, x, i + c, mean[i + c]);
         for r in c..R {
             let t = s.splat(rows[r][i + c]);
             for g in 0..G {
-                y[r][g] = s.mul_add(t, s.load(&z[i + c][g]), y[r][g]);
+                y[r][g] = s.mul_add(t, z[g], y[r][g]);
             }
         }
     }
@@ -453,6 +491,17 @@ fn panel<S: Simd, const G: usize, const R: usize>(
             square[g] = s.mul_add(y[r][g], y[r][g], square[g]);
         }
     }
+}
+
+/// Column j of G vectors of rows minus a mean.
+#[inline(always)]
+fn difference<S: Simd, const G: usize>(s: S, x: &[Lanes], j: usize, mean: f64) -> [S::V; G] {
+    let (x, m) = (&x[j * STRIDE..][..G], s.splat(mean));
+    let mut z = [m; G];
+    for g in 0..G {
+        z[g] = s.sub(s.load(&x[g]), m);
+    }
+    z
 }
 
 /// Diagonal and isotropic covariances: one factor per axis, or one for all.
@@ -522,9 +571,11 @@ fn weigh<S: Simd>(
                     s.store(total, q);
                 }
                 let threshold = s.mul(total, s.load(&uniforms.next()));
-                let below = |label, q: &Lanes| s.add(label, s.at_most(s.load(q), threshold));
-                s.store(q[..k - 1].iter().fold(s.splat(0.0), below), out);
-                write_labels(out, &mut labels[v * LANES..][..rows]);
+                let mut label = s.splat(0.0);
+                for q in &q[..k - 1] {
+                    label = s.count_at_most(label, s.load(q), threshold);
+                }
+                write_labels(s, label, out, &mut labels[v * LANES..][..rows]);
             }
             BlockRule::Classify { labels } => {
                 // The number of components before the first that attains the maximum.
@@ -535,8 +586,7 @@ fn weigh<S: Simd>(
                     open = s.sub(open, s.mul(open, s.equal(q, largest)));
                     label = s.add(label, open);
                 }
-                s.store(label, out);
-                write_labels(out, &mut labels[v * LANES..][..rows]);
+                write_labels(s, label, out, &mut labels[v * LANES..][..rows]);
             }
         }
         if rows < LANES {
@@ -566,11 +616,15 @@ fn keep<S: Simd>(s: S, x: S::V, rows: usize, otherwise: f64) -> S::V {
 
 /// Hands the labels out; lanes past the last row become -1.
 #[inline(always)]
-fn write_labels(lanes: &mut Lanes, labels: &mut [u16]) {
-    for (to, label) in labels.iter_mut().zip(lanes.0) {
-        *to = label as u16;
+fn write_labels<S: Simd>(s: S, label: S::V, out: &mut Lanes, labels: &mut [u16]) {
+    s.store(label, out);
+    match labels.as_mut_array::<LANES>() {
+        Some(labels) => *labels = s.to_labels(label),
+        None => {
+            labels.copy_from_slice(&s.to_labels(label)[..labels.len()]);
+            out.0[labels.len()..].fill(-1.0);
+        }
     }
-    lanes.0[labels.len()..].fill(-1.0);
 }
 
 /// Sums for full covariances in d = D <= 4, all in registers.
@@ -616,24 +670,6 @@ fn sums_small<S: Simd, const D: usize>(
     }
 }
 
-/// Fills z with differences to a centre and weighted differences, and adds the sums of the latter to `first`.
-#[inline(always)]
-fn differences<S: Simd>(s: S, d: usize, x: &[Lanes], w: &[Lanes], centre: &[f64], z: &mut [Lanes], first: &mut [f64]) {
-    let (z, wz) = z.split_at_mut(d * STRIDE);
-    let columns = x.chunks_exact(STRIDE).zip(z.chunks_exact_mut(STRIDE)).zip(wz.chunks_exact_mut(STRIDE));
-    for ((((x, z), wz), c), first) in columns.zip(centre).zip(first) {
-        let (c, mut sum) = (s.splat(*c), s.splat(0.0));
-        for (((x, w), z), wz) in x.iter().zip(w).zip(z).zip(wz) {
-            let difference = s.sub(s.load(x), c);
-            let weighted = s.mul(s.load(w), difference);
-            s.store(difference, z);
-            s.store(weighted, wz);
-            sum = s.add(sum, weighted);
-        }
-        *first += s.total(sum);
-    }
-}
-
 /// Sorts the rows of a block by label; component k has `order[starts[k]..starts[k + 1]]`.
 #[inline(always)]
 fn sort_by_label(k: usize, n: usize, labels: &[Lanes], order: &mut [u16], starts: &mut [usize]) {
@@ -667,69 +703,63 @@ fn gather(rows: &[f64], d: usize, members: &[u16], centre: &[f64], z: &mut [Lane
     }
 }
 
-/// Adds `sum a_i b_j` for j <= i: a symmetric rank update in tiles of T x T, smaller ones at the end.
+/// Adds `sum z_i z_j` for j <= i: a symmetric rank update in tiles of T x T, smaller ones at the end.
 #[inline(always)]
-fn second_moments<S: Simd, const T: usize>(
-    s: S,
-    (d, vectors): (usize, usize),
-    a: &[Lanes],
-    b: &[Lanes],
-    second: &mut [f64],
-) {
+fn second_moments<S: Simd, const T: usize>(s: S, (d, vectors): (usize, usize), z: &[Lanes], second: &mut [f64]) {
     let whole = d - d % T;
     for i in (0..whole).step_by(T) {
         for j in (0..=i).step_by(T) {
-            tile::<S, T, T>(s, vectors, (i, a), (j, b), second);
+            tile::<S, T, T>(s, vectors, z, (i, j), second);
         }
     }
     match d - whole {
-        1 => last_rows::<S, 1, T>(s, (whole, vectors), a, b, second),
-        2 => last_rows::<S, 2, T>(s, (whole, vectors), a, b, second),
-        3 => last_rows::<S, 3, T>(s, (whole, vectors), a, b, second),
+        1 => last_rows::<S, 1, T>(s, vectors, z, whole, second),
+        2 => last_rows::<S, 2, T>(s, vectors, z, whole, second),
+        3 => last_rows::<S, 3, T>(s, vectors, z, whole, second),
         _ => {}
     }
 }
 
-/// The R < T rows below the last whole tile.
+/// The R < T rows from `whole` on, below the last whole tile.
 #[inline(always)]
 fn last_rows<S: Simd, const R: usize, const T: usize>(
     s: S,
-    (whole, vectors): (usize, usize),
-    a: &[Lanes],
-    b: &[Lanes],
+    vectors: usize,
+    z: &[Lanes],
+    whole: usize,
     second: &mut [f64],
 ) {
     for j in (0..whole).step_by(T) {
-        tile::<S, R, T>(s, vectors, (whole, a), (j, b), second);
+        tile::<S, R, T>(s, vectors, z, (whole, j), second);
     }
-    tile::<S, R, R>(s, vectors, (whole, a), (whole, b), second);
+    tile::<S, R, R>(s, vectors, z, (whole, whole), second);
 }
 
-/// Sums of rows i to i + R of a against rows j to j + C of b, kept where the column does not pass the row.
+/// Products of columns i to i + R of z with columns j to j + C, kept where the second does not pass the first.
 #[inline(always)]
 fn tile<S: Simd, const R: usize, const C: usize>(
     s: S,
     vectors: usize,
-    (i, a): (usize, &[Lanes]),
-    (j, b): (usize, &[Lanes]),
+    z: &[Lanes],
+    (i, j): (usize, usize),
     second: &mut [f64],
 ) {
-    let mut rows: [&[Lanes]; R] = [&[]; R];
+    let mut left: [&[Lanes]; R] = [&[]; R];
     for r in 0..R {
-        rows[r] = &a[(i + r) * STRIDE..][..vectors];
+        left[r] = &z[(i + r) * STRIDE..][..vectors];
     }
-    let mut columns: [&[Lanes]; C] = [&[]; C];
+    let mut right: [&[Lanes]; C] = [&[]; C];
     for c in 0..C {
-        columns[c] = &b[(j + c) * STRIDE..][..vectors];
+        right[c] = &z[(j + c) * STRIDE..][..vectors];
     }
     let mut sums = [[s.splat(0.0); C]; R];
     for v in 0..vectors {
         let mut b = [s.splat(0.0); C];
         for c in 0..C {
-            b[c] = s.load(&columns[c][v]);
+            b[c] = s.load(&right[c][v]);
         }
         for r in 0..R {
-            let a = s.load(&rows[r][v]);
+            let a = s.load(&left[r][v]);
             for c in 0..C {
                 sums[r][c] = s.mul_add(a, b[c], sums[r][c]);
             }
@@ -740,10 +770,4 @@ fn tile<S: Simd, const R: usize, const C: usize>(
             second[triangle::row(i + r) + j + c] += s.total(sums[r][c]);
         }
     }
-}
-
-/// `sum a b`, lane by lane.
-#[inline(always)]
-fn dot<S: Simd>(s: S, a: &[Lanes], b: &[Lanes]) -> S::V {
-    a.iter().zip(b).fold(s.splat(0.0), |sum, (a, b)| s.mul_add(s.load(a), s.load(b), sum))
 }

@@ -37,12 +37,15 @@ pub(crate) trait Simd: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
     /// `a b + c`.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// 1 where `a <= b`, else 0.
-    fn at_most(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `count + 1` where `a <= b`, else `count`.
+    fn count_at_most(self, count: Self::V, a: Self::V, b: Self::V) -> Self::V;
     /// 1 where `a == b`, else 0.
     fn equal(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Whole numbers from 0 to 65535 as integers.
+    fn to_labels(self, v: Self::V) -> [u16; LANES];
     /// `p 2^n` where `x >= limit`, else 0; n is the integer in the low bits of `shifted`.
     fn scale_or_zero(self, p: Self::V, shifted: Self::V, x: Self::V, limit: f64) -> Self::V;
 
@@ -150,6 +153,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        lanewise(a, a, |a, _| a.sqrt())
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         // `f64::mul_add` without the instruction is a library call that costs more than all the rest.
         self.add(self.mul(a, b), c)
@@ -162,8 +170,13 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn at_most(self, a: Self::V, b: Self::V) -> Self::V {
-        lanewise(a, b, |a, b| if a <= b { 1.0 } else { 0.0 })
+    fn count_at_most(self, count: Self::V, a: Self::V, b: Self::V) -> Self::V {
+        self.add(count, lanewise(a, b, |a, b| if a <= b { 1.0 } else { 0.0 }))
+    }
+
+    #[inline(always)]
+    fn to_labels(self, v: Self::V) -> [u16; LANES] {
+        v.map(|label| label as u16)
     }
 
     #[inline(always)]
@@ -185,7 +198,7 @@ pub(crate) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Lanes, Simd, Work};
+    use super::{LANES, Lanes, Simd, Work};
 
     /// Proof of AVX-512 F.
     #[derive(Debug, Clone, Copy)]
@@ -252,6 +265,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn sqrt(self, a: __m512d) -> __m512d {
+            unsafe { _mm512_sqrt_pd(a) }
+        }
+
+        #[inline(always)]
         fn mul_add(self, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
             unsafe { _mm512_fmadd_pd(a, b, c) }
         }
@@ -262,8 +280,19 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn at_most(self, a: __m512d, b: __m512d) -> __m512d {
-            unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_LE_OQ>(a, b), _mm512_set1_pd(1.0)) }
+        fn count_at_most(self, count: __m512d, a: __m512d, b: __m512d) -> __m512d {
+            unsafe {
+                let mask = _mm512_cmp_pd_mask::<_CMP_LE_OQ>(a, b);
+                _mm512_mask_add_pd(count, mask, count, _mm512_set1_pd(1.0))
+            }
+        }
+
+        #[inline(always)]
+        fn to_labels(self, v: __m512d) -> [u16; LANES] {
+            unsafe {
+                let integers = _mm512_cvtpd_epi32(v);
+                labels(_mm256_castsi256_si128(integers), _mm256_extracti128_si256::<1>(integers))
+            }
         }
 
         #[inline(always)]
@@ -353,6 +382,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn sqrt(self, a: Pair) -> Pair {
+            unsafe { (_mm256_sqrt_pd(a.0), _mm256_sqrt_pd(a.1)) }
+        }
+
+        #[inline(always)]
         fn mul_add(self, a: Pair, b: Pair, c: Pair) -> Pair {
             unsafe { (_mm256_fmadd_pd(a.0, b.0, c.0), _mm256_fmadd_pd(a.1, b.1, c.1)) }
         }
@@ -363,14 +397,19 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn at_most(self, a: Pair, b: Pair) -> Pair {
+        fn count_at_most(self, count: Pair, a: Pair, b: Pair) -> Pair {
             unsafe {
                 let one = _mm256_set1_pd(1.0);
                 (
-                    _mm256_and_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(a.0, b.0), one),
-                    _mm256_and_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(a.1, b.1), one),
+                    _mm256_add_pd(count.0, _mm256_and_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(a.0, b.0), one)),
+                    _mm256_add_pd(count.1, _mm256_and_pd(_mm256_cmp_pd::<_CMP_LE_OQ>(a.1, b.1), one)),
                 )
             }
+        }
+
+        #[inline(always)]
+        fn to_labels(self, v: Pair) -> [u16; LANES] {
+            unsafe { labels(_mm256_cvtpd_epi32(v.0), _mm256_cvtpd_epi32(v.1)) }
         }
 
         #[inline(always)]
@@ -388,6 +427,15 @@ mod x86 {
         fn scale_or_zero(self, p: Pair, shifted: Pair, x: Pair, limit: f64) -> Pair {
             (scale_or_zero_half(p.0, shifted.0, x.0, limit), scale_or_zero_half(p.1, shifted.1, x.1, limit))
         }
+    }
+
+    /// Eight 32-bit integers as 16-bit ones.
+    #[inline(always)]
+    fn labels(low: __m128i, high: __m128i) -> [u16; LANES] {
+        let mut out = [0; LANES];
+        // SAFETY: called by methods of `Avx512` and `Avx2` alone; the store is unaligned and of 16 bytes.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), _mm_packus_epi32(low, high)) };
+        out
     }
 
     #[inline(always)]
@@ -476,8 +524,11 @@ mod tests {
             check(s.mul(x, y), |a, b| a * b);
             check(s.div(x, y), |a, b| a / b);
             check(s.max(x, y), f64::max);
+            check(s.sqrt(s.mul(x, x)), |a, _| a.abs());
             check(s.mul_add(x, y, x), |a, b| a * b + a);
-            check(s.at_most(x, y), |a, b| f64::from(u8::from(a <= b)));
+            check(s.count_at_most(x, x, y), |a, b| a + f64::from(u8::from(a <= b)));
+            let labels = Lanes([0.0, 1.0, 2.0, 300.0, 40_000.0, 65_535.0, 7.0, 65_534.0]);
+            assert_eq!(s.to_labels(s.load(&labels)), labels.0.map(|x| x as u16));
             check(s.equal(x, y), |a, b| f64::from(u8::from(a == b)));
             assert_eq!(s.total(x), 14.5);
         }
