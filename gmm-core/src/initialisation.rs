@@ -2,6 +2,7 @@
 
 use rand::Rng;
 use rand::RngExt;
+use rand::seq::index;
 use thiserror::Error;
 
 use crate::{Covariance, Data, Mixture, Model, Shape, Statistics, Structure, Symmetric};
@@ -29,9 +30,13 @@ pub enum SeedingError {
     },
 }
 
+/// Seeding looks at no more rows than this (or ten for each component), drawn at random: a start need not be better, and
+/// costs less than the first sweep.
+const SAMPLE: usize = 10_000;
+
 /// A starting point for EM or a chain: seeds are chosen, every row joins its nearest seed, and each component gets
 /// the share and the mean of its rows. All components get the same covariance, that of the rows about their
-/// component's mean, in the model's shape.
+/// component's mean, in the model's shape. Of more than 10,000 rows a random sample is used.
 ///
 /// The pooled covariance is small when the seeds lie in different clusters, so the components see different rows
 /// from the first step on. Starting instead from the covariance of all rows draws tied means together to
@@ -45,20 +50,61 @@ pub fn seed_mixture<R: Rng + ?Sized>(
     seeding: Seeding,
     rng: &mut R,
 ) -> Result<Mixture, SeedingError> {
-    let (n, k, d) = (data.n(), model.k(), data.d());
-    if n < k {
-        return Err(SeedingError::TooFewRows { k, n });
+    let (k, d) = (model.k(), model.d());
+    if data.n() < k {
+        return Err(SeedingError::TooFewRows { k, n: data.n() });
     }
+    let most = SAMPLE.max(10 * k);
+    let rows: Vec<&[f64]> = match data.n() > most {
+        true => index::sample(rng, data.n(), most).into_iter().map(|i| data.row(i)).collect(),
+        false => data.rows().collect(),
+    };
     let sds = data.standard_deviations();
+    let (seeds, labels) = choose_seeds(&rows, k, seeding, &sds, rng);
+
+    let mut statistics = Statistics::new(Shape::Full, k, d);
+    for (row, label) in rows.iter().zip(&labels) {
+        statistics.push(*label, 1.0, row);
+    }
+    let n = rows.len() as f64;
+    let mut mixture = model.blank_mixture();
+    let (weights, means, covariances) = mixture.parts_mut();
+    for component in 0..k {
+        // Half a row for every component: a duplicate of another seed attracts none.
+        weights[component] = (statistics.weights()[component] + 0.5) / (n + 0.5 * k as f64);
+        let mean = match statistics.weights()[component] > 0.0 {
+            true => statistics.mean(component),
+            false => rows[seeds[component]],
+        };
+        means[component * d..(component + 1) * d].copy_from_slice(mean);
+    }
+    if !matches!(model.structure(), Structure::Known(_)) {
+        let pooled = pooled_covariance(&statistics, &sds, n);
+        for covariance in covariances {
+            if let Ok(start) = Covariance::new(pooled.project(model.shape())) {
+                *covariance = start;
+            }
+        }
+    }
+    Ok(mixture)
+}
+
+/// The indices of k seed rows, and for each row the seed that is nearest.
+fn choose_seeds<R: Rng + ?Sized>(
+    rows: &[&[f64]],
+    k: usize,
+    seeding: Seeding,
+    sds: &[f64],
+    rng: &mut R,
+) -> (Vec<usize>, Vec<usize>) {
     let scales: Vec<f64> = sds.iter().map(|sd| if *sd > 0.0 { 1.0 / sd } else { 1.0 }).collect();
     let squared_distance =
         |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).zip(&scales).map(|((a, b), s)| ((a - b) * s).powi(2)).sum() };
-
     let mut seeds: Vec<usize> = Vec::with_capacity(k);
-    let mut nearest = vec![(f64::INFINITY, 0usize); n];
+    let mut nearest = vec![(f64::INFINITY, 0usize); rows.len()];
     for component in 0..k {
         let uniform_choice = |rng: &mut R| loop {
-            let row = rng.random_range(0..n);
+            let row = rng.random_range(0..rows.len());
             if !seeds.contains(&row) {
                 return row;
             }
@@ -79,36 +125,14 @@ pub fn seed_mixture<R: Rng + ?Sized>(
             _ => uniform_choice(rng),
         };
         seeds.push(seed);
-        for (i, near) in nearest.iter_mut().enumerate() {
-            let distance = squared_distance(data.row(i), data.row(seed));
+        for (row, near) in rows.iter().zip(&mut nearest) {
+            let distance = squared_distance(row, rows[seed]);
             if distance < near.0 {
                 *near = (distance, component);
             }
         }
     }
-
-    let labels: Vec<usize> = nearest.iter().map(|(_, component)| *component).collect();
-    let statistics = Statistics::from_partition(data, &labels, Shape::Full, k);
-    let mut mixture = model.blank_mixture();
-    let (weights, means, covariances) = mixture.parts_mut();
-    for component in 0..k {
-        // Half a row for every component: a duplicate of another seed attracts none.
-        weights[component] = (statistics.weights()[component] + 0.5) / (n as f64 + 0.5 * k as f64);
-        let mean = match statistics.weights()[component] > 0.0 {
-            true => statistics.mean(component),
-            false => data.row(seeds[component]),
-        };
-        means[component * d..(component + 1) * d].copy_from_slice(mean);
-    }
-    if !matches!(model.structure(), Structure::Known(_)) {
-        let pooled = pooled_covariance(&statistics, &sds, n as f64);
-        for covariance in covariances {
-            if let Ok(start) = Covariance::new(pooled.project(model.shape())) {
-                *covariance = start;
-            }
-        }
-    }
-    Ok(mixture)
+    (seeds, nearest.into_iter().map(|(_, component)| component).collect())
 }
 
 /// The covariance of the rows about their component's mean, plus a thousandth of the columns' variances (1 for a

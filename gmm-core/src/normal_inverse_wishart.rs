@@ -185,7 +185,7 @@ impl NormalInverseWishart {
         if let (Some(column), true) = (constant, shape != Shape::Isotropic || d == 1) {
             return Err(ModelError::ConstantColumn { column });
         }
-        let all = Statistics::from_partition(data, &vec![0; n], Shape::Full, 1);
+        let all = Statistics::of_all(data, Shape::Full);
         let mut scale = all.scatter(0).project(shape);
         scale.scale(1.0 / (n - 1) as f64 / (k as f64).powf(2.0 / d as f64));
         Covariance::new(scale.clone()).map_err(ModelError::Scale)?;

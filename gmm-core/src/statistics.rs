@@ -1,5 +1,6 @@
 //! Weighted, centred sufficient statistics of each component, with a merge that loses nothing.
 
+use crate::covariance::scratch;
 use crate::{Data, Shape, Symmetric};
 
 /// For each of K components: total weight, weighted mean (d) and weighted scatter about that mean.
@@ -31,6 +32,13 @@ impl Statistics {
         for (row, &label) in data.rows().zip(labels) {
             statistics.push(label, 1.0, row);
         }
+        statistics
+    }
+
+    /// Statistics of all rows in one component.
+    pub fn of_all(data: &Data, shape: Shape) -> Self {
+        let mut statistics = Self::new(shape, 1, data.d());
+        data.rows().for_each(|row| statistics.push(0, 1.0, row));
         statistics
     }
 
@@ -67,10 +75,14 @@ impl Statistics {
         let before = self.weights[k];
         self.weights[k] += weight;
         let mean = &mut self.means[k * self.d..(k + 1) * self.d];
-        let difference: Vec<f64> = row.iter().zip(mean.iter()).map(|(x, m)| x - m).collect();
+        let (mut stack, mut heap) = ([0.0; 64], Vec::new());
+        let difference = scratch(&mut stack, &mut heap, row.len());
         let fraction = weight / self.weights[k];
-        mean.iter_mut().zip(&difference).for_each(|(m, x)| *m += fraction * x);
-        self.scatters[k].add_outer(before * fraction, &difference);
+        for ((z, m), x) in difference.iter_mut().zip(mean).zip(row) {
+            *z = x - *m;
+            *m += fraction * *z;
+        }
+        self.scatters[k].add_outer(before * fraction, difference);
     }
 
     /// Merges the statistics of other rows into these.
