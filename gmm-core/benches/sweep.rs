@@ -1,7 +1,7 @@
-//! The sweep by covariance shape, rule, dimension d and number of components K: `cargo bench -p gmm-core`.
+//! The sweep by covariance shape, rule, dimension d and number of components K: `cargo bench -p gmm-core --bench sweep`.
 //!
-//! One chunk of rows, so that one thread does all of it. The throughput is in row-components (n K): of `Full` the
-//! work on one grows as d^2, of the other shapes as d. A part of the grid: `cargo bench -p gmm-core -- full/draw/d10`.
+//! One chunk of rows, so that one thread does all of it. The throughput is in row-components (n K): the work on one
+//! grows as d^2 where covariances are full, as d otherwise. A filter takes a part of the grid: `-- full/draw/d10`.
 #![allow(missing_docs, reason = "a program")]
 
 use std::error::Error;

@@ -1,8 +1,12 @@
 //! The observed rows: n points in R^d, checked once so that nothing later has to.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use thiserror::Error;
 
-/// Rows of finite numbers, stored row after row.
+/// Rows of finite numbers, row after row: in memory of their own, or in memory that something else owns, such as a
+/// mapped file ([`Data::shared`]).
 ///
 /// ```
 /// use gmm_core::Data;
@@ -12,11 +16,32 @@ use thiserror::Error;
 /// assert_eq!(data.means(), vec![2.0, 3.5]);
 /// # Ok::<(), gmm_core::DataError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Data {
-    values: Vec<f64>,
+    values: Values,
     n: usize,
     d: usize,
+    /// Computed when first asked for.
+    standard_deviations: OnceLock<Vec<f64>>,
+}
+
+#[derive(Clone)]
+enum Values {
+    Owned(Vec<f64>),
+    Shared(Arc<dyn AsRef<[f64]> + Send + Sync>),
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Data").field("n", &self.n).field("d", &self.d).finish_non_exhaustive()
+    }
+}
+
+/// Two tables are equal when their values are, wherever they are stored.
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        self.d == other.d && self.values() == other.values()
+    }
 }
 
 /// Why numbers are not [`Data`]. Rows and columns count from 0.
@@ -72,14 +97,34 @@ impl Data {
     /// [`DataError`] if there is no row or column, the last row is not whole, or a value is not finite
     /// or beyond [`Data::LARGEST`].
     pub fn new(values: Vec<f64>, d: usize) -> Result<Self, DataError> {
-        let n = values.len().checked_div(d).unwrap_or(0);
+        Self::checked(Values::Owned(values), d)
+    }
+
+    /// Data in memory that something else owns: `n * d` values, row after row, which must not change.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// let data = gmm_core::Data::shared(Arc::new([1.0, 2.0, 3.0, 5.0]), 2)?;
+    /// assert_eq!(data.row(1), &[3.0, 5.0]);
+    /// # Ok::<(), gmm_core::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Data::new`].
+    pub fn shared(values: Arc<dyn AsRef<[f64]> + Send + Sync>, d: usize) -> Result<Self, DataError> {
+        Self::checked(Values::Shared(values), d)
+    }
+
+    fn checked(values: Values, d: usize) -> Result<Self, DataError> {
+        let all = values.as_slice();
+        let n = all.len().checked_div(d).unwrap_or(0);
         if n == 0 {
             return Err(DataError::Empty { n, d });
         }
-        if n * d != values.len() {
-            return Err(DataError::Ragged { row: n, found: values.len() - n * d, expected: d });
+        if n * d != all.len() {
+            return Err(DataError::Ragged { row: n, found: all.len() - n * d, expected: d });
         }
-        for (i, &value) in values.iter().enumerate() {
+        for (i, &value) in all.iter().enumerate() {
             let (row, column) = (i / d, i % d);
             if !value.is_finite() {
                 return Err(DataError::NotFinite { row, column, value });
@@ -88,7 +133,7 @@ impl Data {
                 return Err(DataError::TooLarge { row, column, value });
             }
         }
-        Ok(Self { values, n, d })
+        Ok(Self { values, n, d, standard_deviations: OnceLock::new() })
     }
 
     /// Data from rows of equal length.
@@ -117,17 +162,17 @@ impl Data {
 
     /// Row `i`, of length d.
     pub fn row(&self, i: usize) -> &[f64] {
-        &self.values[i * self.d..(i + 1) * self.d]
+        &self.values()[i * self.d..(i + 1) * self.d]
     }
 
     /// All rows in order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
-        self.values.chunks_exact(self.d)
+        self.values().chunks_exact(self.d)
     }
 
     /// All `n * d` values, row after row.
     pub fn values(&self) -> &[f64] {
-        &self.values
+        self.values.as_slice()
     }
 
     /// Column means (d), computed about the first row so that a common offset costs no digits.
@@ -143,21 +188,29 @@ impl Data {
     }
 
     /// Column standard deviations (d), with divisor n; 0 for a constant column.
-    pub fn standard_deviations(&self) -> Vec<f64> {
-        let means = self.means();
-        let mut sums = vec![0.0; self.d];
-        for row in self.rows() {
-            for j in 0..self.d {
-                sums[j] += (row[j] - means[j]).powi(2);
+    pub fn standard_deviations(&self) -> &[f64] {
+        self.standard_deviations.get_or_init(|| {
+            let (means, first) = (self.means(), self.row(0));
+            let mut sums = vec![0.0; self.d];
+            let mut constant = vec![true; self.d];
+            for row in self.rows() {
+                for j in 0..self.d {
+                    sums[j] += (row[j] - means[j]).powi(2);
+                    constant[j] &= row[j] == first[j];
+                }
             }
+            let sd = |j: usize| if constant[j] { 0.0 } else { (sums[j] / self.n as f64).sqrt() };
+            (0..self.d).map(sd).collect()
+        })
+    }
+}
+
+impl Values {
+    fn as_slice(&self) -> &[f64] {
+        match self {
+            Values::Owned(values) => values,
+            Values::Shared(values) => (**values).as_ref(),
         }
-        (0..self.d)
-            .map(|j| {
-                let first = self.values[j];
-                let constant = self.rows().all(|row| row[j] == first);
-                if constant { 0.0 } else { (sums[j] / self.n as f64).sqrt() }
-            })
-            .collect()
     }
 }
 

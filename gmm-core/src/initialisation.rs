@@ -60,7 +60,7 @@ pub fn seed_mixture<R: Rng + ?Sized>(
         false => data.rows().collect(),
     };
     let sds = data.standard_deviations();
-    let (seeds, labels) = choose_seeds(&rows, k, seeding, &sds, rng);
+    let (seeds, labels) = choose_seeds(&rows, k, seeding, sds, rng);
 
     let mut statistics = Statistics::new(Shape::Full, k, d);
     for (row, label) in rows.iter().zip(&labels) {
@@ -79,7 +79,7 @@ pub fn seed_mixture<R: Rng + ?Sized>(
         means[component * d..(component + 1) * d].copy_from_slice(mean);
     }
     if !matches!(model.structure(), Structure::Known(_)) {
-        let pooled = pooled_covariance(&statistics, &sds, n);
+        let pooled = pooled_covariance(&statistics, sds, n);
         for covariance in covariances {
             if let Ok(start) = Covariance::new(pooled.project(model.shape())) {
                 *covariance = start;

@@ -154,14 +154,14 @@ pub fn climb(
         };
         let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration, reason });
         if !objective.is_finite() {
-            let outcome = collapsed(thinnest(&mixture, &sds), CollapseReason::NotFinite);
+            let outcome = collapsed(thinnest(&mixture, sds), CollapseReason::NotFinite);
             return end(mixture, outcome, trace);
         }
         if let Some(&before) = trace.last() {
             let rounding = 1e-12 * ((data.n() * data.d()) as f64 + objective.abs());
             if objective < before - rounding {
                 // On the way into a singularity rounding has no bound: that is a collapse, not a fault.
-                let Some((component, reason)) = find(&settings.collapse, &model, &mixture, statistics.weights(), &sds)
+                let Some((component, reason)) = find(&settings.collapse, &model, &mixture, statistics.weights(), sds)
                 else {
                     return Err(EmError::Decreased { iteration, from: before, to: objective });
                 };
@@ -174,7 +174,7 @@ pub fn climb(
         let converged = has_converged(&trace, settings.tolerance);
         if converged || iteration == settings.max_iterations {
             let stop = if converged { Stop::Converged } else { Stop::MaxIterations };
-            let outcome = match find(&settings.collapse, &model, &mixture, statistics.weights(), &sds) {
+            let outcome = match find(&settings.collapse, &model, &mixture, statistics.weights(), sds) {
                 Some((component, reason)) => collapsed(component, reason),
                 None => Outcome::Stopped(stop),
             };
