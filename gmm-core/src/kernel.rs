@@ -265,13 +265,17 @@ fn small<S: Simd, const D: usize>(s: S, block: Block<'_>) {
     ln_joint_small::<S, D>(s, p, &scratch.x, vectors, &mut scratch.q);
     let hot = !matches!(rule, BlockRule::Responsibilities);
     weigh(s, p.k, n, &mut scratch.q, &mut scratch.rule, rule, sums);
-    let (x, q, rule) = (&scratch.x[..], &scratch.q[..], &scratch.rule[..vectors]);
-    if hot {
-        sums_small::<S, D>(s, p.k, centres, x, vectors, |k, v| s.equal(s.load(&rule[v]), s.splat(k as f64)), sums);
-    } else {
-        let stride = p.k | 1;
-        let weight = |k: usize, v: usize| s.mul(s.load(&q[v * stride + k]), s.load(&rule[v]));
-        sums_small::<S, D>(s, p.k, centres, x, vectors, weight, sums);
+    let (q, rule) = (&scratch.q[..], &scratch.rule[..vectors]);
+    let mut x: [&[Lanes]; D] = [&[]; D];
+    for j in 0..D {
+        x[j] = &scratch.x[j * STRIDE..][..vectors];
+    }
+    for (k, centre) in centres.chunks_exact(D).enumerate() {
+        let totals = match hot {
+            true => sums_of_label::<S, D>(s, k, centre, x, rule),
+            false => sums_of_weight::<S, D>(s, k, p.k | 1, centre, x, q, rule),
+        };
+        totals.add_to(s, k, sums);
     }
 }
 
@@ -583,7 +587,7 @@ fn weigh<S: Simd>(
                 for q in q.iter() {
                     let q = s.load(q);
                     total = s.add(total, s.exp2(s.sub(q, largest)));
-                    open = s.sub(open, s.mul(open, s.equal(q, largest)));
+                    open = s.add_where(s.equal(q, largest), open, s.sub(s.splat(0.0), open));
                     label = s.add(label, open);
                 }
                 write_labels(s, label, out, &mut labels[v * LANES..][..rows]);
@@ -627,47 +631,82 @@ fn write_labels<S: Simd>(s: S, label: S::V, out: &mut Lanes, labels: &mut [u16])
     }
 }
 
-/// Sums for full covariances in d = D <= 4, all in registers.
+/// Sums of one component in d = D <= 4, all in registers.
+struct SmallSums<V, const D: usize> {
+    weight: V,
+    first: [V; D],
+    second: [[V; D]; D],
+}
+
+impl<V: Copy, const D: usize> SmallSums<V, D> {
+    #[inline(always)]
+    fn new(zero: V) -> Self {
+        Self { weight: zero, first: [zero; D], second: [[zero; D]; D] }
+    }
+
+    #[inline(always)]
+    fn add_to<S: Simd<V = V>>(&self, s: S, k: usize, sums: &mut Sums) {
+        sums.weights[k] += s.total(self.weight);
+        for i in 0..D {
+            sums.first[k * D + i] += s.total(self.first[i]);
+            for j in 0..=i {
+                sums.second[k * triangle::row(D) + triangle::row(i) + j] += s.total(self.second[i][j]);
+            }
+        }
+    }
+}
+
+/// Sums under the responsibilities of component k: exponentials times the inverses of their sums.
 #[inline(always)]
-fn sums_small<S: Simd, const D: usize>(
+fn sums_of_weight<S: Simd, const D: usize>(
     s: S,
     k: usize,
-    centres: &[f64],
-    x: &[Lanes],
-    vectors: usize,
-    weight_of: impl Fn(usize, usize) -> S::V,
-    sums: &mut Sums,
-) {
-    let zero = s.splat(0.0);
-    let mut columns: [&[Lanes]; D] = [&[]; D];
-    for j in 0..D {
-        columns[j] = &x[j * STRIDE..][..vectors];
-    }
-    for (k, centre) in centres.chunks_exact(D).take(k).enumerate() {
-        let mut weight = zero;
-        let mut first = [zero; D];
-        let mut second = [[zero; D]; D];
-        for v in 0..vectors {
-            let w = weight_of(k, v);
-            weight = s.add(weight, w);
-            let mut z = [zero; D];
-            for i in 0..D {
-                z[i] = s.sub(s.load(&columns[i][v]), s.splat(centre[i]));
-                let wz = s.mul(w, z[i]);
-                first[i] = s.add(first[i], wz);
-                for j in 0..=i {
-                    second[i][j] = s.mul_add(wz, z[j], second[i][j]);
-                }
-            }
-        }
-        sums.weights[k] += s.total(weight);
+    stride: usize,
+    centre: &[f64],
+    x: [&[Lanes]; D],
+    q: &[Lanes],
+    inverses: &[Lanes],
+) -> SmallSums<S::V, D> {
+    let mut sums = SmallSums::new(s.splat(0.0));
+    for (v, inverse) in inverses.iter().enumerate() {
+        let w = s.mul(s.load(&q[v * stride + k]), s.load(inverse));
+        sums.weight = s.add(sums.weight, w);
+        let mut z = [w; D];
         for i in 0..D {
-            sums.first[k * D + i] += s.total(first[i]);
+            z[i] = s.sub(s.load(&x[i][v]), s.splat(centre[i]));
+            let wz = s.mul(w, z[i]);
+            sums.first[i] = s.add(sums.first[i], wz);
             for j in 0..=i {
-                sums.second[k * triangle::row(D) + triangle::row(i) + j] += s.total(second[i][j]);
+                sums.second[i][j] = s.mul_add(wz, z[j], sums.second[i][j]);
             }
         }
     }
+    sums
+}
+
+/// Sums of the rows with label k.
+#[inline(always)]
+fn sums_of_label<S: Simd, const D: usize>(
+    s: S,
+    k: usize,
+    centre: &[f64],
+    x: [&[Lanes]; D],
+    labels: &[Lanes],
+) -> SmallSums<S::V, D> {
+    let (mut sums, label, one) = (SmallSums::new(s.splat(0.0)), s.splat(k as f64), s.splat(1.0));
+    for (v, labels) in labels.iter().enumerate() {
+        let members = s.equal(s.load(labels), label);
+        sums.weight = s.add_where(members, sums.weight, one);
+        let mut z = [one; D];
+        for i in 0..D {
+            z[i] = s.sub(s.load(&x[i][v]), s.splat(centre[i]));
+            sums.first[i] = s.add_where(members, sums.first[i], z[i]);
+            for j in 0..=i {
+                sums.second[i][j] = s.mul_add_where(members, z[i], z[j], sums.second[i][j]);
+            }
+        }
+    }
+    sums
 }
 
 /// Sorts the rows of a block by label; component k has `order[starts[k]..starts[k + 1]]`.

@@ -25,6 +25,8 @@ impl Lanes {
 pub(crate) trait Simd: Copy {
     /// A vector in registers.
     type V: Copy;
+    /// Which lanes of a vector are meant.
+    type M: Copy;
 
     /// Runs `work` compiled with the features of this instruction set.
     fn run<W: Work>(self, work: W);
@@ -42,8 +44,12 @@ pub(crate) trait Simd: Copy {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `count + 1` where `a <= b`, else `count`.
     fn count_at_most(self, count: Self::V, a: Self::V, b: Self::V) -> Self::V;
-    /// 1 where `a == b`, else 0.
-    fn equal(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The lanes in which `a == b`.
+    fn equal(self, a: Self::V, b: Self::V) -> Self::M;
+    /// `a + b` in some lanes, a in the others.
+    fn add_where(self, lanes: Self::M, a: Self::V, b: Self::V) -> Self::V;
+    /// `a b + c` in some lanes, c in the others.
+    fn mul_add_where(self, lanes: Self::M, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Whole numbers from 0 to 65535 as integers.
     fn to_labels(self, v: Self::V) -> [u16; LANES];
     /// `p 2^n` where `x >= limit`, else 0; n is the integer in the low bits of `shifted`.
@@ -107,6 +113,7 @@ fn lanewise(a: [f64; LANES], b: [f64; LANES], f: impl Fn(f64, f64) -> f64) -> [f
 
 impl Simd for Portable {
     type V = [f64; LANES];
+    type M = [bool; LANES];
 
     fn run<W: Work>(self, work: W) {
         work.run::<Self, 1, 2>(self);
@@ -180,8 +187,18 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn equal(self, a: Self::V, b: Self::V) -> Self::V {
-        lanewise(a, b, |a, b| if a == b { 1.0 } else { 0.0 })
+    fn equal(self, a: Self::V, b: Self::V) -> Self::M {
+        std::array::from_fn(|l| a[l] == b[l])
+    }
+
+    #[inline(always)]
+    fn add_where(self, lanes: Self::M, a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|l| if lanes[l] { a[l] + b[l] } else { a[l] })
+    }
+
+    #[inline(always)]
+    fn mul_add_where(self, lanes: Self::M, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|l| if lanes[l] { a[l] * b[l] + c[l] } else { c[l] })
     }
 
     #[inline(always)]
@@ -214,6 +231,7 @@ mod x86 {
     // to 64.
     impl Simd for Avx512 {
         type V = __m512d;
+        type M = __mmask8;
 
         #[inline(always)]
         fn run<W: Work>(self, work: W) {
@@ -296,8 +314,18 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn equal(self, a: __m512d, b: __m512d) -> __m512d {
-            unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), _mm512_set1_pd(1.0)) }
+        fn equal(self, a: __m512d, b: __m512d) -> __mmask8 {
+            unsafe { _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b) }
+        }
+
+        #[inline(always)]
+        fn add_where(self, lanes: __mmask8, a: __m512d, b: __m512d) -> __m512d {
+            unsafe { _mm512_mask_add_pd(a, lanes, a, b) }
+        }
+
+        #[inline(always)]
+        fn mul_add_where(self, lanes: __mmask8, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
+            unsafe { _mm512_mask3_fmadd_pd(a, b, c, lanes) }
         }
 
         #[inline(always)]
@@ -327,6 +355,7 @@ mod x86 {
     // aligned to 64, so that both halves are aligned to 32.
     impl Simd for Avx2 {
         type V = Pair;
+        type M = Pair;
 
         #[inline(always)]
         fn run<W: Work>(self, work: W) {
@@ -414,13 +443,17 @@ mod x86 {
 
         #[inline(always)]
         fn equal(self, a: Pair, b: Pair) -> Pair {
-            unsafe {
-                let one = _mm256_set1_pd(1.0);
-                (
-                    _mm256_and_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a.0, b.0), one),
-                    _mm256_and_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a.1, b.1), one),
-                )
-            }
+            unsafe { (_mm256_cmp_pd::<_CMP_EQ_OQ>(a.0, b.0), _mm256_cmp_pd::<_CMP_EQ_OQ>(a.1, b.1)) }
+        }
+
+        #[inline(always)]
+        fn add_where(self, lanes: Pair, a: Pair, b: Pair) -> Pair {
+            unsafe { self.add(a, (_mm256_and_pd(lanes.0, b.0), _mm256_and_pd(lanes.1, b.1))) }
+        }
+
+        #[inline(always)]
+        fn mul_add_where(self, lanes: Pair, a: Pair, b: Pair, c: Pair) -> Pair {
+            unsafe { self.mul_add((_mm256_and_pd(lanes.0, a.0), _mm256_and_pd(lanes.1, a.1)), b, c) }
         }
 
         #[inline(always)]
@@ -529,7 +562,8 @@ mod tests {
             check(s.count_at_most(x, x, y), |a, b| a + f64::from(u8::from(a <= b)));
             let labels = Lanes([0.0, 1.0, 2.0, 300.0, 40_000.0, 65_535.0, 7.0, 65_534.0]);
             assert_eq!(s.to_labels(s.load(&labels)), labels.0.map(|x| x as u16));
-            check(s.equal(x, y), |a, b| f64::from(u8::from(a == b)));
+            check(s.add_where(s.equal(x, y), x, y), |a, b| if a == b { a + b } else { a });
+            check(s.mul_add_where(s.equal(x, y), x, x, y), |a, b| if a == b { a * a + b } else { b });
             assert_eq!(s.total(x), 14.5);
         }
     }
