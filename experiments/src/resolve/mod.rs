@@ -39,7 +39,8 @@ pub fn resolve(written: config::Experiment, source: &Source, folder: &Path) -> R
     }
     let (data, used_data) = data_set(&written, source, folder)?;
     let (fits, used_fits) = fit::resolve_all(&written, source, &data)?;
-    let config = config::Experiment { data: used_data, fits: used_fits, ..written };
+    let model = model::as_used(source, &written.model, &data.data);
+    let config = config::Experiment { data: used_data, model, fits: used_fits, ..written };
     Ok(Experiment { name: config.name.clone(), seed: config.seed, data, fits, config })
 }
 

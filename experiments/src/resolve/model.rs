@@ -151,6 +151,13 @@ pub(super) fn written(model: &Model) -> config::ModelOverride {
     }
 }
 
+/// The experiment's own model with every default filled in, where the data determine them.
+pub(super) fn as_used(source: &Source, model: &config::Model, data: &Data) -> config::Model {
+    let resolved = resolve(source, &Written::base(model), data.d(), Some(data));
+    let prior = resolved.ok().and_then(|resolved| written(&resolved).prior);
+    config::Model { prior: prior.or_else(|| model.prior.clone()), ..model.clone() }
+}
+
 fn structure(source: &Source, written: &At<&config::Covariance>, d: usize) -> Result<Structure, ConfigError> {
     let shape = |shape: &config::Shape| match shape {
         config::Shape::Full => Shape::Full,

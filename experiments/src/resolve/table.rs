@@ -81,7 +81,7 @@ pub(super) fn read(
         return Err(source.error_at("data.truth.means", message, None));
     }
     let used = config::Data::Csv {
-        path: std::path::absolute(&file).unwrap_or(file.clone()).display().to_string(),
+        path: file.canonicalize().unwrap_or_else(|_| file.clone()).display().to_string(),
         columns: Some(columns.clone()),
         labels: labels.map(str::to_owned),
         truth: truth.cloned(),
