@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::{BenchArgs, BenchError, bench};
 use crate::config::ConfigError;
 use crate::experiment::{Experiment, Fit, Method};
 use crate::fitted::Outcome;
@@ -50,6 +51,8 @@ enum Command {
     Run(RunArgs),
     /// Validates experiments with their data, without running them.
     Check(CheckArgs),
+    /// Measures how fast EM and Gibbs sampling run on this machine.
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run_all(&args),
         Command::Check(args) => check_all(&args),
+        Command::Bench(args) => run_bench(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -128,6 +132,15 @@ fn check_all(args: &CheckArgs) -> Result<bool, Failure> {
     for experiment in read_all(&args.configs, None)? {
         say(&mut std::io::stdout(), &outline(&experiment));
     }
+    Ok(true)
+}
+
+fn run_bench(args: &BenchArgs) -> Result<bool, Failure> {
+    let report = bench(args).map_err(|error| match error {
+        BenchError::Input(_) => Failure::Input(miette::Report::msg(error)),
+        BenchError::Running(_) => Failure::Running(miette::Report::msg(error)),
+    })?;
+    say(&mut std::io::stdout(), &report);
     Ok(true)
 }
 
@@ -172,11 +185,23 @@ fn run_all(args: &RunArgs) -> Result<bool, Failure> {
         .build()
         .map_err(|error| Failure::Running(miette::Report::msg(error)))?;
     let experiments = read_all(&args.configs, args.seed)?;
+    // All folders are opened before the first run: a folder that cannot be written costs nothing then.
+    let folders = experiments
+        .iter()
+        .map(|experiment| ResultsDir::create(&args.out, &experiment.name).map_err(running))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut all_done = true;
-    for experiment in &experiments {
-        let folder = ResultsDir::create(&args.out, &experiment.name).map_err(running)?;
-        let outcome = pool.install(|| run_one(experiment, folder, args)).map_err(running)?;
-        all_done &= outcome.failures.is_empty();
+    for (experiment, folder) in experiments.iter().zip(folders) {
+        let partial = folder.path().display().to_string();
+        match pool.install(|| run_one(experiment, folder, args)) {
+            Ok(outcome) => all_done &= outcome.failures.is_empty(),
+            Err(error) => {
+                all_done = false;
+                let message =
+                    format!("{error}; what was written before is in {partial} until the next run of this name");
+                complain(&miette::Report::msg(message), 1);
+            }
+        }
     }
     Ok(all_done)
 }
@@ -211,7 +236,7 @@ fn run_one(experiment: &Experiment, folder: ResultsDir, args: &RunArgs) -> Resul
                 line
             }
         };
-        if !args.quiet {
+        if !args.quiet || line.contains(": failed: ") {
             say(&mut stderr, &line);
         }
     }

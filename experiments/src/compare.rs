@@ -118,25 +118,12 @@ fn distances(data: &Data, name: &str, fit: &Mixture, against: &str, other: &Mixt
     }
 }
 
-/// The true value of a reported quantity of a component, by its name; `None` for other quantities.
-pub(crate) fn true_value(name: &str, truth: &Mixture) -> Option<f64> {
-    let (head, rest) = name.split_once('[')?;
-    let at: Vec<usize> = rest.trim_end_matches(']').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
-    let component = *at.first().filter(|k| **k < truth.k())?;
-    match (head, at.len()) {
-        ("weights", 1) => Some(truth.weights()[component]),
-        ("means", 2) => truth.mean(component).get(at[1]).copied(),
-        ("covariances", 3) => Some(truth.covariance(component).as_symmetric().get(at[1], at[2])),
-        _ => None,
-    }
-}
-
 fn coverage(fit: &FitResult, truth: &Mixture) -> Option<Coverage> {
     let gibbs = fit.gibbs.as_ref().filter(|_| fit.mixture.k() == truth.k())?;
     let covered: Vec<bool> = gibbs
         .quantities
         .iter()
-        .filter_map(|q| true_value(&q.name, truth).map(|value| (q.q5..=q.q95).contains(&value)))
+        .filter_map(|q| fit.true_value(&q.name, truth).map(|value| (q.q5..=q.q95).contains(&value)))
         .collect();
     Some(Coverage { inside: covered.iter().filter(|inside| **inside).count(), of: covered.len() })
 }

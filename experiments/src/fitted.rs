@@ -86,7 +86,7 @@ impl GibbsDetail {
     }
 }
 
-/// What a reader must know before believing a fit.
+/// What a reader must know before believing a fit. The alternate form `{:#}` names every quantity.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
     /// R-hat above its limit.
@@ -101,7 +101,7 @@ pub enum Warning {
     },
     /// Chains sit in different modes.
     Levels {
-        /// The mean log posterior of each chain.
+        /// The mean log-likelihood of each chain.
         means: Vec<f64>,
     },
     /// The best climb ran out of iterations.
@@ -122,16 +122,21 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::RHat { quantities } => {
-                write!(f, "R-hat above {}: {}", QuantitySummary::R_HAT_LIMIT, listed(quantities))?;
+                write!(f, "R-hat above {}: {}", QuantitySummary::R_HAT_LIMIT, listed(quantities, f.alternate()))?;
                 write!(f, "; the chains have not mixed, run longer")
             }
             Warning::Ess { quantities } => {
-                write!(f, "effective sample size below {}: {}", QuantitySummary::ESS_LIMIT, listed(quantities))?;
+                write!(
+                    f,
+                    "effective sample size below {}: {}",
+                    QuantitySummary::ESS_LIMIT,
+                    listed(quantities, f.alternate())
+                )?;
                 write!(f, "; take more draws")
             }
             Warning::Levels { means } => {
                 let means: Vec<String> = means.iter().map(|m| format!("{m:.2}")).collect();
-                write!(f, "chains disagree in level (mean ln posterior by chain: {})", means.join(", "))?;
+                write!(f, "chains disagree in level (mean ln likelihood by chain: {})", means.join(", "))?;
                 write!(f, "; they sit in different modes, so their mixture is not the posterior")
             }
             Warning::NotConverged { iterations } => {
@@ -144,9 +149,12 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Names, the first twelve of them.
-fn listed(names: &[String]) -> String {
+/// Names: all of them, or the first twelve.
+fn listed(names: &[String], all: bool) -> String {
     const MOST: usize = 12;
+    if all {
+        return names.join(", ");
+    }
     let shown = names[..names.len().min(MOST)].join(", ");
     match names.len().checked_sub(MOST) {
         None | Some(0) => shown,
@@ -172,6 +180,28 @@ impl FitResult {
             at[1..].fill("0");
         }
         format!("covariances[{}]", at.join(","))
+    }
+
+    /// The true value of a reported quantity of a component, by its name, where this model has that parameter: a shared
+    /// covariance only if the truth shares one, an isotropic one only if the truth's is.
+    pub(crate) fn true_value(&self, name: &str, truth: &Mixture) -> Option<f64> {
+        let (head, rest) = name.split_once('[')?;
+        let at: Vec<usize> = rest.trim_end_matches(']').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let component = *at.first().filter(|k| **k < truth.k() && self.mixture.k() == truth.k())?;
+        match (head, at.len()) {
+            ("weights", 1) => Some(truth.weights()[component]),
+            ("means", 2) => truth.mean(component).get(at[1]).copied(),
+            ("covariances", 3) => {
+                let matrix = truth.covariance(component).as_symmetric();
+                let value = matrix.get(at[1], at[2]);
+                let tied = !matches!(self.model.structure(), Structure::Free(_));
+                let shared = (0..truth.k()).all(|k| truth.covariance(k).as_symmetric().to_rows() == matrix.to_rows());
+                let isotropic = matrix.to_full() == matrix.project(Shape::Isotropic).to_full();
+                let known = (!tied || shared) && (self.model.shape() != Shape::Isotropic || isotropic);
+                known.then_some(value)
+            }
+            _ => None,
+        }
     }
 
     /// Everything worth a warning.

@@ -26,6 +26,8 @@ mod report;
 mod progress;
 mod write;
 
+mod bench;
+
 pub mod cli;
 
 pub use compare::{Comparison, compare};

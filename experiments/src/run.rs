@@ -60,10 +60,14 @@ fn run_gibbs(
     streams: &Streams,
     progress: &Progress,
 ) -> Result<FitResult, String> {
-    let optima = starting_optimum(model, data, &streams.named("starts"));
+    // A search of its own for every second chain: two that start at one point have not looked for another.
+    let starts = streams.named("starts");
+    let optima: Vec<Mixture> = (0..gibbs.chains.div_ceil(2) as u64)
+        .filter_map(|chain| starting_optimum(model, data, &starts.split(chain)))
+        .collect();
     let chains = streams.named("chains");
-    let mut draws = sample(model, data, gibbs, optima.as_slice(), &chains, &|step| progress.gibbs(step))
-        .map_err(|e| e.to_string())?;
+    let mut draws =
+        sample(model, data, gibbs, &optima, &chains, &|step| progress.gibbs(step)).map_err(|e| e.to_string())?;
     let not_a_mixture = || "the posterior means are not a mixture: a covariance lost its last digits".to_owned();
     if let Some(order) = truth.and_then(|truth| match_mixture(&draws.mean_mixture()?, truth)) {
         draws.reorder(&order);

@@ -61,6 +61,9 @@ struct FitSummary {
     seconds: f64,
     stop: Option<&'static str>,
     iterations: Option<usize>,
+    /// The objective of the best restart at its start and after each iteration, and where Aitken sees it end.
+    trace: Option<Vec<f64>>,
+    aitken_limit: Option<f64>,
     restarts: Option<Vec<RestartSummary>>,
     posterior: Option<PosteriorSummary>,
     warnings: Vec<String>,
@@ -100,6 +103,8 @@ struct PosteriorSummary {
     chains: usize,
     draws: usize,
     quantities: Vec<QuantityRow>,
+    /// Where each chain started, and its mean log-likelihood.
+    chain_starts: Vec<&'static str>,
     chain_levels: Vec<f64>,
     chains_disagree: bool,
 }
@@ -226,6 +231,8 @@ fn fit(fit: &FitResult) -> FitSummary {
             Stop::MaxIterations => "max_iterations",
         }),
         iterations: em.map(|em| em.trace.len().saturating_sub(1)),
+        trace: em.map(|em| em.trace.clone()),
+        aitken_limit: em.map(|em| em.aitken_limit),
         restarts: em.map(|em| em.restarts.iter().map(restart).collect()),
         posterior: fit.gibbs.as_ref().map(|gibbs| PosteriorSummary {
             chains: gibbs.draws.chains().len(),
@@ -246,10 +253,19 @@ fn fit(fit: &FitResult) -> FitSummary {
                     r_hat: q.r_hat,
                 })
                 .collect(),
+            chain_starts: gibbs
+                .draws
+                .chains()
+                .iter()
+                .map(|chain| match chain.start {
+                    gmm_mcmc::Start::Optimum(_) => "optimum",
+                    gmm_mcmc::Start::Dispersed => "dispersed",
+                })
+                .collect(),
             chain_levels: gibbs.levels.means.clone(),
             chains_disagree: gibbs.levels.disagree,
         }),
-        warnings: fit.warnings().iter().map(ToString::to_string).collect(),
+        warnings: fit.warnings().iter().map(|warning| format!("{warning:#}")).collect(),
     }
 }
 
@@ -258,6 +274,7 @@ fn restart(restart: &gmm_em::Restart) -> RestartSummary {
         gmm_em::Outcome::Stopped(Stop::Converged) => ("converged", None),
         gmm_em::Outcome::Stopped(Stop::MaxIterations) => ("max_iterations", None),
         gmm_em::Outcome::Collapsed(collapse) => ("collapsed", Some(collapse.to_string())),
+        gmm_em::Outcome::Decreased { .. } => ("decreased", None),
     };
     let objective = Some(restart.objective).filter(|x| x.is_finite());
     RestartSummary { outcome, iterations: restart.iterations, objective, collapse }

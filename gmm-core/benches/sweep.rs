@@ -1,7 +1,11 @@
-//! The sweep by covariance shape, rule, dimension d and number of components K: `cargo bench -p gmm-core --bench sweep`.
+//! The sweep by covariance shape, rule, dimension d and number of components K.
 //!
 //! One chunk of rows, so that one thread does all of it. The throughput is in row-components (n K): the work on one
-//! grows as d^2 where covariances are full, as d otherwise. A filter takes a part of the grid: `-- full/draw/d10`.
+//! grows as d^2 where covariances are full, as d otherwise. All of the grid takes two minutes, a filter a part of it:
+//!
+//! ```sh
+//! cargo bench -p gmm-core --bench sweep -- full/draw/d10
+//! ```
 #![allow(missing_docs, reason = "a program")]
 
 use std::error::Error;

@@ -36,6 +36,11 @@ impl Dirichlet {
         self.concentration.iter().all(|a| *a == self.concentration[0])
     }
 
+    /// The uniform distribution of as many weights.
+    pub(crate) fn uniform(&self) -> Self {
+        Self { concentration: vec![1.0; self.k()] }
+    }
+
     /// Sets the concentrations to those of `prior` plus `counts`: the conjugate update.
     pub(crate) fn update(&mut self, prior: &Dirichlet, counts: &[f64]) {
         for ((a, prior), count) in self.concentration.iter_mut().zip(&prior.concentration).zip(counts) {
@@ -74,7 +79,8 @@ impl Dirichlet {
         let largest = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         weights.iter_mut().for_each(|w| *w = (*w - largest).exp());
         let total: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|w| *w /= total);
+        // A weight that underflows stays positive: its logarithm enters the density.
+        weights.iter_mut().for_each(|w| *w = (*w / total).max(f64::MIN_POSITIVE));
     }
 }
 

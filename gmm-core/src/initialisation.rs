@@ -86,7 +86,7 @@ pub fn seed_mixture<R: Rng + ?Sized>(
             }
         }
     }
-    Ok(mixture)
+    Ok(model.best_numbering(&mixture).unwrap_or(mixture))
 }
 
 /// The indices of k seed rows, and for each row the seed that is nearest.

@@ -116,6 +116,15 @@ pub enum ModelError {
         /// The number of rows.
         n: usize,
     },
+    /// The default prior needs columns that are not linearly dependent.
+    #[error(
+        "the columns are linearly dependent (smallest eigenvalue of their correlation {value:.1e}), so the default prior \
+         has no scale: drop a column, use diagonal covariances or give a prior"
+    )]
+    DependentColumns {
+        /// The smallest eigenvalue of the covariance on columns of unit sd.
+        value: f64,
+    },
     /// The default prior needs columns that vary.
     #[error("column {column} is constant, so the default prior has no scale: drop the column or give a prior")]
     ConstantColumn {
@@ -198,13 +207,8 @@ impl Model {
     /// The same structure without any prior: uniform weights, flat components. Its mode is the maximum of
     /// the likelihood.
     pub fn without_prior(&self) -> Self {
-        let mut weights = self.prior.weights.clone();
-        weights.update(&self.prior.weights, &self.one_minus_concentration());
+        let weights = self.prior.weights.uniform();
         Self { prior: Prior { weights, components: ComponentPrior::Flat }, ..self.clone() }
-    }
-
-    fn one_minus_concentration(&self) -> Vec<f64> {
-        self.prior.weights.concentration().iter().map(|a| 1.0 - a).collect()
     }
 
     /// Number of components K.
@@ -262,6 +266,27 @@ impl Model {
         let mut posterior = Posterior::new(self);
         posterior.update(statistics);
         posterior
+    }
+
+    /// Where concentrations differ, components are not exchangeable: of all ways to number those of a mixture, the one of
+    /// highest prior density gives the larger weight the larger concentration. `None` if the mixture is numbered so.
+    pub fn best_numbering(&self, mixture: &Mixture) -> Option<Mixture> {
+        let concentration = self.prior.weights.concentration();
+        let by = |values: &[f64]| {
+            let mut order: Vec<usize> = (0..values.len()).collect();
+            order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+            order
+        };
+        if self.prior.weights.is_symmetric() {
+            return None;
+        }
+        let mut numbering = vec![0; concentration.len()];
+        for (place, component) in by(concentration).into_iter().zip(by(mixture.weights())) {
+            numbering[place] = component;
+        }
+        let better = mixture.permuted(&numbering);
+        let density = |m: &Mixture| self.prior.weights.ln_density(m.weights());
+        (density(&better) > density(mixture)).then_some(better)
     }
 
     /// The log prior density of weights, means and covariances, with all constants; flat parts count 0.

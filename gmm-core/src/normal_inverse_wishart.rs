@@ -175,7 +175,7 @@ impl NormalInverseWishart {
     ///
     /// # Errors
     /// [`ModelError::TooFewRows`] for a single row, [`ModelError::ConstantColumn`] if a column does not vary,
-    /// [`ModelError::Scale`] if the columns are linearly dependent.
+    /// [`ModelError::DependentColumns`] if they are linearly dependent.
     pub fn default_scale(data: &Data, shape: Shape, k: usize) -> Result<Symmetric, ModelError> {
         let (n, d) = (data.n(), data.d());
         if n < 2 {
@@ -188,8 +188,11 @@ impl NormalInverseWishart {
         let all = Statistics::of_all(data, Shape::Full);
         let mut scale = all.scatter(0).project(shape);
         scale.scale(1.0 / (n - 1) as f64 / (k as f64).powf(2.0 / d as f64));
-        Covariance::new(scale.clone()).map_err(ModelError::Scale)?;
-        Ok(scale)
+        let dependent = |value| ModelError::DependentColumns { value };
+        let covariance = Covariance::new(scale.clone()).map_err(|_| dependent(0.0))?;
+        let value = covariance.smallest_scaled_eigenvalue(data.standard_deviations());
+        // Rounding of the covariance alone moves eigenvalues by about d eps.
+        if value < 1e-13 * d as f64 { Err(dependent(value)) } else { Ok(scale) }
     }
 }
 

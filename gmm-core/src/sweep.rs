@@ -162,11 +162,15 @@ fn set_statistics(statistics: &mut Statistics, workspace: &Workspace, shape: Sha
     }
 }
 
-/// Whether a mean moved by more than ten standard deviations of its component.
+/// Whether a mean moved by more than ten standard deviations of its component, or by a hundred of those of the rows that
+/// it now stands for.
 fn far_moved(mixture: &Mixture, statistics: &Statistics) -> bool {
     (0..mixture.k()).any(|k| {
-        statistics.weights()[k] > 0.0
-            && mixture.covariance(k).squared_distance(statistics.mean(k), mixture.mean(k)) > 100.0
+        let (n, new, old) = (statistics.weights()[k], statistics.mean(k), mixture.mean(k));
+        let scatter = statistics.scatter(k);
+        // The scatter of a single row is zero at any distance.
+        let thin = || (0..old.len()).any(|j| n * (new[j] - old[j]).powi(2) > 1e4 * scatter.get(j, j));
+        n > 0.0 && (mixture.covariance(k).squared_distance(new, old) > 100.0 || (n > 1.5 && thin()))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use gmm_core::{Data, Mixture, Model, Rule, SeedingError, Shape, Structure, Workspace, sweep};
+use gmm_core::{Covariance, Data, Mixture, Model, Rule, SeedingError, Shape, Structure, Workspace, sweep};
 use thiserror::Error;
 
 use crate::collapse::{Collapse, CollapseReason, can_collapse, find};
@@ -55,8 +55,9 @@ pub enum EmError {
         /// Number of components.
         k: usize,
     },
-    /// The objective fell by more than rounding explains: a fault of the program or of extreme data.
-    #[error("iteration {iteration}: the objective fell from {from} to {to}")]
+    /// No restart survived, and the objective of one fell by more than rounding explains: a fault of the program or of
+    /// extreme data.
+    #[error("iteration {iteration}: the objective fell from {from} to {to}, and no restart reached an optimum")]
     Decreased {
         /// The iteration, from 1.
         iteration: usize,
@@ -85,6 +86,15 @@ pub enum Outcome {
     Stopped(Stop),
     /// At a component that collapsed.
     Collapsed(Collapse),
+    /// At an objective that fell by more than rounding explains.
+    Decreased {
+        /// The iteration, from 1.
+        iteration: usize,
+        /// The objective before.
+        from: f64,
+        /// The objective after.
+        to: f64,
+    },
 }
 
 /// One climb.
@@ -118,9 +128,9 @@ impl Climb {
 
 /// Climbs from `start` (of the model's structure), calling `progress(iteration, objective)` at each iteration.
 ///
-/// # Errors
-/// [`EmError::Decreased`] if the objective falls by more than `1e-12 (n d + |objective|)`; settings and data are
-/// checked by [`fit`](crate::fit).
+/// The objective must not fall: by more than `(1e-12 + eps c) (n d + |objective|)`, where c is the largest condition number
+/// of a covariance (estimated from its factor), the outcome is [`Outcome::Decreased`]; a fall within that bound is
+/// rounding and ends the climb as converged. Settings and data are checked by [`check`].
 pub fn climb(
     model: &Model,
     data: &Data,
@@ -128,7 +138,7 @@ pub fn climb(
     settings: &Em,
     workspace: &mut Workspace,
     mut progress: impl FnMut(usize, f64),
-) -> Result<Climb, EmError> {
+) -> Climb {
     let model = match settings.objective {
         Objective::Likelihood => model.without_prior(),
         Objective::Posterior => model.clone(),
@@ -150,7 +160,7 @@ pub fn climb(
         let end = |mixture, outcome, trace: Vec<f64>| {
             let aitken_limit = aitken_limit(&trace);
             let (ln_likelihood, ln_classification) = (totals.ln_likelihood, totals.ln_classification);
-            Ok(Climb { mixture, outcome, trace, ln_likelihood, ln_classification, aitken_limit })
+            Climb { mixture, outcome, trace, ln_likelihood, ln_classification, aitken_limit }
         };
         let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration, reason });
         if !objective.is_finite() {
@@ -158,14 +168,14 @@ pub fn climb(
             return end(mixture, outcome, trace);
         }
         if let Some(&before) = trace.last() {
-            let rounding = 1e-12 * ((data.n() * data.d()) as f64 + objective.abs());
+            let size = (data.n() * data.d()) as f64 + objective.abs();
+            let rounding = (1e-12 + f64::EPSILON * worst_condition(&mixture)) * size;
             if objective < before - rounding {
                 // On the way into a singularity rounding has no bound: that is a collapse, not a fault.
-                let Some((component, reason)) = find(&settings.collapse, &model, &mixture, statistics.weights(), sds)
-                else {
-                    return Err(EmError::Decreased { iteration, from: before, to: objective });
+                let outcome = match find(&settings.collapse, &model, &mixture, statistics.weights(), sds) {
+                    Some((component, reason)) => collapsed(component, reason),
+                    None => Outcome::Decreased { iteration, from: before, to: objective },
                 };
-                let outcome = collapsed(component, reason);
                 return end(mixture, outcome, trace);
             }
         }
@@ -267,6 +277,16 @@ fn aitken_limit(trace: &[f64]) -> f64 {
         [.., last] if trace.len() == 1 => *last,
         _ => f64::INFINITY,
     }
+}
+
+/// The largest condition number of a covariance, from the ratio of the entries on the diagonal of its factor.
+fn worst_condition(mixture: &Mixture) -> f64 {
+    let condition = |covariance: &Covariance| {
+        let entry = |i: usize| covariance.shape().index(i, i).map_or(1.0, |index| covariance.whitener()[index]);
+        let (least, most) = (0..covariance.d()).map(entry).fold((f64::INFINITY, 0.0), |(a, b), t| (t.min(a), t.max(b)));
+        (most / least).powi(2)
+    };
+    mixture.covariances().iter().map(condition).fold(1.0, f64::max)
 }
 
 /// The component whose covariance has the smallest eigenvalue on scaled data.

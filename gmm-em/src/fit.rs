@@ -5,9 +5,10 @@ use rayon::prelude::*;
 
 use crate::climb::{Climb, EmError, Outcome, check, climb};
 use crate::saddle::{equal_pair, split};
-use crate::{Criteria, Em, Stop};
+use crate::{Criteria, Em, Objective, Stop};
 
-/// How often a restart that ends with two equal components is split and climbs again.
+/// How often a restart that ends with two equal components, or with components that another numbering fits better under
+/// unequal concentrations, climbs again from there.
 const ESCAPES: usize = 3;
 
 /// The record of one restart.
@@ -76,7 +77,9 @@ pub fn fit(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<PointEstimate, EmError> {
     check(model, data, settings)?;
-    let climbs: Vec<Climb> = (0..settings.restarts)
+    let posterior = settings.objective == Objective::Posterior;
+    // Collected as they are, so that the error that counts is that of the first restart, not of the first in time.
+    let climbs: Vec<Result<Climb, EmError>> = (0..settings.restarts)
         .into_par_iter()
         .map_init(Workspace::new, |workspace, restart| {
             let seeding = settings.seedings.of(restart);
@@ -85,15 +88,16 @@ pub fn fit(
             let mut report = |iteration, objective| {
                 progress(Progress { restart, iteration, objective, finished: false });
             };
-            let mut result = climb(model, data, start, settings, workspace, &mut report)?;
+            let mut result = climb(model, data, start, settings, workspace, &mut report);
             for _ in 0..ESCAPES {
                 if result.outcome != Outcome::Stopped(Stop::Converged) {
                     break;
                 }
                 let pair = equal_pair(&result.mixture);
                 let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
-                let Some(apart) = apart else { break };
-                let other = climb(model, data, apart, settings, workspace, &mut report)?;
+                let numbered = model.best_numbering(&result.mixture).filter(|_| posterior);
+                let Some(apart) = apart.or(numbered) else { break };
+                let other = climb(model, data, apart, settings, workspace, &mut report);
                 if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
                     result = other;
                 }
@@ -102,7 +106,8 @@ pub fn fit(
             progress(Progress { restart, iteration, objective, finished: true });
             Ok(result)
         })
-        .collect::<Result<_, EmError>>()?;
+        .collect();
+    let climbs = climbs.into_iter().collect::<Result<Vec<Climb>, EmError>>()?;
 
     let restarts: Vec<Restart> = climbs
         .iter()
@@ -116,9 +121,13 @@ pub fn fit(
         .collect();
     let mut best: Option<(usize, Stop, Climb)> = None;
     let mut collapses = Vec::new();
+    let mut decreased = None;
     for (index, climb) in climbs.into_iter().enumerate() {
         match &climb.outcome {
             Outcome::Collapsed(collapse) => collapses.push(collapse.clone()),
+            Outcome::Decreased { iteration, from, to } => {
+                decreased.get_or_insert(EmError::Decreased { iteration: *iteration, from: *from, to: *to });
+            }
             Outcome::Stopped(stop) => {
                 if best.as_ref().is_none_or(|(_, _, other)| climb.objective() > other.objective()) {
                     best = Some((index, *stop, climb));
@@ -127,7 +136,7 @@ pub fn fit(
         }
     }
     let Some((best, stop, climb)) = best else {
-        return Err(EmError::AllCollapsed { collapses });
+        return Err(decreased.unwrap_or(EmError::AllCollapsed { collapses }));
     };
     let n_parameters = model.n_parameters();
     Ok(PointEstimate {

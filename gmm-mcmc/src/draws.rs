@@ -26,7 +26,7 @@ pub struct ChainDraws {
 
 /// The draws of several chains from the same posterior.
 ///
-/// Components of a draw are matched to a pivot partition, the classification under the best parameters seen during
+/// Components of a draw are matched to a pivot partition, the classification under the parameters of the highest likelihood seen during
 /// warm-up, by [`match_components`](crate::match_components). They are listed in the order of the posterior means of
 /// their first coordinates until [`Draws::reorder`] says otherwise.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use crate::{Gibbs, GibbsError, Scan, match_components};
 pub enum Start {
     /// At a mixture handed over, by its index: an optimum found by EM.
     Optimum(usize),
-    /// At random rows.
+    /// At rows chosen by k-means++.
     Dispersed,
 }
 
@@ -35,7 +35,7 @@ struct Warm<'a> {
 /// pool. The draws do not depend on the number of threads.
 ///
 /// Of the chains, every other one (0, 2, ..; at least half) starts at one of `optima` in turn; the others, and all if
-/// there are none, start at random rows. So chains that disagree show a posterior with separate modes, and chains
+/// there are none, start at rows chosen by k-means++. So chains that disagree show a posterior with separate modes, and chains
 /// that agree have at least tried to.
 ///
 /// # Errors
@@ -49,10 +49,12 @@ pub fn sample(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Draws, GibbsError> {
     check(model, data, settings)?;
-    let warm: Vec<Warm<'_>> = (0..settings.chains)
+    // Errors are collected in the order of the chains, not of time.
+    let warm: Vec<Result<Warm<'_>, GibbsError>> = (0..settings.chains)
         .into_par_iter()
         .map(|chain| warm_up(model, data, settings, optima, chain, &streams.split(chain as u64), progress))
-        .collect::<Result<_, GibbsError>>()?;
+        .collect();
+    let warm = warm.into_iter().collect::<Result<Vec<_>, GibbsError>>()?;
 
     let mut pivot = vec![0; data.n()];
     let best = warm.iter().map(|chain| &chain.best).reduce(|a, b| if b.0 > a.0 { b } else { a });
@@ -60,11 +62,12 @@ pub fn sample(
         let rule = Rule::Classify { labels: &mut pivot };
         sweep(data, mixture, rule, &mut model.blank_statistics(), &mut Workspace::new());
     }
-    let chains = warm
+    let chains: Vec<Result<ChainDraws, GibbsError>> = warm
         .into_par_iter()
         .enumerate()
         .map(|(chain, warm)| keep_draws(model, settings, chain, warm, &pivot, progress))
-        .collect::<Result<Vec<_>, GibbsError>>()?;
+        .collect();
+    let chains = chains.into_iter().collect::<Result<Vec<_>, GibbsError>>()?;
     Ok(Draws::new(model.clone(), chains, pivot))
 }
 
@@ -100,15 +103,16 @@ fn warm_up<'a>(
         let index = (chain / 2) % optima.len();
         (Start::Optimum(index), optima[index].clone())
     } else {
-        (Start::Dispersed, seed_mixture(model, data, Seeding::RandomRows, &mut streams.named("start").rng(0))?)
+        (Start::Dispersed, seed_mixture(model, data, Seeding::KMeansPlusPlus, &mut streams.named("start").rng(0))?)
     };
     let mut scan = Scan::new(model, data, mixture, streams.clone());
-    let mut best = (scan.ln_posterior(), scan.mixture().clone());
+    let mut best = (scan.ln_likelihood(), scan.mixture().clone());
     for scans in 1..=settings.warmup {
         step(&mut scan, chain)?;
-        let ln_posterior = scan.ln_posterior();
-        if ln_posterior > best.0 {
-            best.0 = ln_posterior;
+        // The density of weights is unbounded for concentrations below 1, the likelihood of a draw is not.
+        let ln_likelihood = scan.ln_likelihood();
+        if ln_likelihood > best.0 {
+            best.0 = ln_likelihood;
             best.1.clone_from(scan.mixture());
         }
         progress(Progress { chain, scans });

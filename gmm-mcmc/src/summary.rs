@@ -36,14 +36,19 @@ impl QuantitySummary {
     /// Effective sample size below which figures are rough.
     pub const ESS_LIMIT: f64 = 400.0;
 
-    /// Whether R-hat says that the chains have not mixed.
+    /// Whether R-hat says that the chains have not mixed, or has no value though the quantity varies.
     pub fn has_high_r_hat(&self) -> bool {
-        self.r_hat > Self::R_HAT_LIMIT
+        self.varies() && !(self.r_hat <= Self::R_HAT_LIMIT)
     }
 
-    /// Whether an effective sample size says that figures are rough.
+    /// Whether an effective sample size says that figures are rough, or has no value though the quantity varies.
     pub fn has_low_ess(&self) -> bool {
-        self.ess_bulk < Self::ESS_LIMIT || self.ess_tail < Self::ESS_LIMIT
+        self.varies() && !(self.ess_bulk >= Self::ESS_LIMIT && self.ess_tail >= Self::ESS_LIMIT)
+    }
+
+    /// Whether the quantity is more than one number; true of a single draw and of values that are not finite.
+    fn varies(&self) -> bool {
+        self.sd != 0.0
     }
 }
 
@@ -78,10 +83,11 @@ fn mean(values: &[f64]) -> f64 {
     first + values.iter().map(|x| x - first).sum::<f64>() / values.len() as f64
 }
 
-/// The level of each chain: its mean log posterior density with its Monte Carlo standard error.
+/// The level of each chain: its mean log-likelihood with its Monte Carlo standard error. (The posterior density is
+/// unbounded where a weight may vanish.)
 #[derive(Debug, Clone, PartialEq)]
 pub struct Levels {
-    /// Mean of `ln_posterior` of each chain.
+    /// Mean of `ln_likelihood` of each chain.
     pub means: Vec<f64>,
     /// Its Monte Carlo standard error; NaN for a chain that did not move.
     pub mcses: Vec<f64>,
@@ -92,7 +98,7 @@ pub struct Levels {
 
 /// Compares the levels of the chains.
 pub fn levels(draws: &Draws) -> Levels {
-    let chains: Vec<&[f64]> = draws.chains().iter().map(|c| c.ln_posterior.as_slice()).collect();
+    let chains: Vec<&[f64]> = draws.chains().iter().map(|c| c.ln_likelihood.as_slice()).collect();
     let means: Vec<f64> = chains.iter().map(|c| mean(c)).collect();
     let mcses: Vec<f64> = chains.iter().map(|c| mcse_mean(&[c])).collect();
     let pairs = (0..chains.len()).flat_map(|b| (0..b).map(move |a| (a, b)));

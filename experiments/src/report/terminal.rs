@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use gmm_core::Mixture;
 
-use crate::compare::{Comparison, true_value};
+use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
 use crate::report::numbers::{ln, maybe, seconds, short};
@@ -127,7 +127,7 @@ fn estimate(fit: &FitResult, parameter: &Parameter, truth: Option<&Mixture>) -> 
     let Some(quantity) = fit.gibbs.as_ref().and_then(|gibbs| gibbs.quantity(&name)) else { return value };
     let show = |q: f64| short(if parameter.squared { q.max(0.0).sqrt() } else { q });
     let mark = truth
-        .and_then(|truth| true_value(&parameter.quantity, truth))
+        .and_then(|truth| fit.true_value(&parameter.quantity, truth))
         .map(|truth| if (quantity.q5..=quantity.q95).contains(&truth) { " +" } else { " !" });
     format!("{value} [{}, {}]{}", show(quantity.q5), show(quantity.q95), mark.unwrap_or_default())
 }

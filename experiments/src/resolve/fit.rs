@@ -29,6 +29,7 @@ pub(super) fn resolve_all(
         };
         let fields = Written::overridden(&experiment.model, other, &format!("{path}.model"));
         let model = model_of(source, &fields, &method, data)?;
+        limits(source, &path, &model, &method)?;
         check(source, &path, &fields, &model, &method, data)?;
         used.push(as_used(written, &name, &model));
         fits.push(Fit { name, model, method });
@@ -75,6 +76,38 @@ fn em(fit: &config::Fit) -> Method {
             min_rows: rule.and_then(|rule| rule.min_rows),
         },
     })
+}
+
+/// The most restarts, chains or scans, and the most numbers that the draws of a fit may hold (64 GiB).
+const MOST_RESTARTS: usize = 1_000_000;
+const MOST_CHAINS: usize = 100_000;
+const MOST_SCANS: usize = 1 << 34;
+const MOST_NUMBERS: u128 = 1 << 33;
+
+/// Settings that no machine could run.
+fn limits(source: &Source, path: &str, model: &Model, method: &Method) -> Result<(), ConfigError> {
+    let within = |field: &str, value: usize, most: usize| match value <= most {
+        true => Ok(()),
+        false => {
+            Err(source.error_at(&format!("{path}.{field}"), format!("{value} is beyond the limit of {most}"), None))
+        }
+    };
+    match method {
+        Method::Em(em) => within("restarts", em.restarts, MOST_RESTARTS),
+        Method::Gibbs(gibbs) => {
+            within("chains", gibbs.chains, MOST_CHAINS)?;
+            within("warmup", gibbs.warmup, MOST_SCANS)?;
+            within("draws", gibbs.draws, MOST_SCANS)?;
+            let numbers = (gibbs.chains as u128) * (gibbs.draws as u128) * (model.n_parameters() as u128 + 8);
+            match numbers <= MOST_NUMBERS {
+                true => Ok(()),
+                false => {
+                    let message = format!("the draws would hold {numbers} numbers, beyond the limit of {MOST_NUMBERS}");
+                    Err(source.error_at(&format!("{path}.draws"), message, None))
+                }
+            }
+        }
+    }
 }
 
 /// What the libraries would refuse when they run, at its place in the config.

@@ -9,6 +9,9 @@ use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Labels};
 use crate::resolve::{matrix, model, table};
 
+/// The most numbers that simulated data may hold (32 GiB).
+const MOST_NUMBERS: u128 = 1 << 32;
+
 /// Rows of the mixture in `data.mixture`.
 pub(super) fn from_mixture(
     source: &Source,
@@ -21,7 +24,7 @@ pub(super) fn from_mixture(
     let truth = matrix::mixture(source, "data.mixture", mixture)?;
     let used_sizes = match (n, sizes) {
         (n, Some(sizes)) => {
-            let total = sizes.iter().sum::<usize>();
+            let total = sizes.iter().try_fold(0usize, |sum, size| sum.checked_add(*size)).unwrap_or(usize::MAX);
             if n.is_some_and(|n| n != total) {
                 let message = format!("the sizes add up to {total}");
                 return Err(source.error_at("data.n", message, Some("leave out `n` or `sizes`")));
@@ -68,6 +71,15 @@ fn draw(
     truth: Mixture,
     sizes: &Sizes,
 ) -> Result<DataSet, ConfigError> {
+    let rows = match sizes {
+        Sizes::Total(n) => *n as u128,
+        Sizes::Exact(sizes) => sizes.iter().map(|size| *size as u128).sum(),
+    };
+    let numbers = rows * truth.d() as u128;
+    if numbers > MOST_NUMBERS {
+        let message = format!("the data would hold {numbers} numbers, beyond the limit of {MOST_NUMBERS}");
+        return Err(source.error_at(place, message, None));
+    }
     let simulation = simulate(&truth, sizes, &mut streams(experiment_seed, seed).named("rows").rng(0))
         .map_err(|error: SimulationError| source.error_at(place, error, None))?;
     let d = truth.d();

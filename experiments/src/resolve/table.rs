@@ -1,5 +1,6 @@
 //! A data file with a header: rows of numbers, a column of labels, every fault with its line and column.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use gmm_core::{Data, DataError};
@@ -53,6 +54,10 @@ pub(super) fn read(
         let index = column(source, &place, &cells.header, name)?;
         if indices.contains(&index) {
             return Err(source.error_at(&place, format!("the column `{name}` is listed twice"), None));
+        }
+        if label_index == Some(index) {
+            let message = format!("the column `{name}` holds the labels, which are never fitted");
+            return Err(source.error_at(&place, message, None));
         }
         indices.push(index);
     }
@@ -122,6 +127,12 @@ fn cells(bytes: &[u8]) -> Result<Cells, String> {
             quoted(&header)
         ));
     }
+    if let Some(twice) = (1..header.len()).find(|&i| header[..i].contains(&header[i])) {
+        return Err(format!("the header names the column {:?} twice", header[twice]));
+    }
+    if let ([only], Some(other)) = (&header[..], header[0].chars().find(|c| ";\t|".contains(*c))) {
+        return Err(format!("the header {only:?} has no comma but {other:?}; columns are separated by commas"));
+    }
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(explain)?;
@@ -167,23 +178,24 @@ fn column(source: &Source, path: &str, header: &[String], name: &str) -> Result<
     })
 }
 
-/// Columns whose first value is a number, but for the labels.
+/// Columns that hold a number anywhere, but for the labels: what else they hold is then an error with its line.
 fn numeric_columns(cells: &Cells, label_index: Option<usize>) -> Vec<String> {
-    let numeric = |index: &usize| Some(*index) != label_index && number(&cells.rows[0].1[*index]).is_ok();
+    let numeric =
+        |index: &usize| Some(*index) != label_index && cells.rows.iter().any(|(_, row)| number(&row[*index]).is_ok());
     (0..cells.header.len()).filter(numeric).map(|index| cells.header[index].clone()).collect()
 }
 
 fn classes(cells: &Cells, index: usize) -> Labels {
     let mut classes: Vec<String> = Vec::new();
+    let mut index_of: HashMap<&str, usize> = HashMap::new();
     let of_rows = cells
         .rows
         .iter()
-        .map(|(_, row)| match classes.iter().position(|class| *class == row[index]) {
-            Some(class) => class,
-            None => {
+        .map(|(_, row)| {
+            *index_of.entry(&row[index]).or_insert_with(|| {
                 classes.push(row[index].clone());
                 classes.len() - 1
-            }
+            })
         })
         .collect();
     Labels { classes, of_rows }

@@ -4,7 +4,7 @@ use gmm_core::{Mixture, Shape};
 use gmm_em::Objective;
 use gmm_mcmc::QuantitySummary;
 
-use crate::compare::{Comparison, true_value};
+use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
 use crate::report::figure::{Key, key_of_component};
@@ -235,7 +235,7 @@ fn estimate(fit: &FitResult, parameter: Parameter, component: usize, truth: Opti
     let squared = matches!(parameter, Parameter::Deviation(_));
     let show = |q: f64| short(if squared { q.max(0.0).sqrt() } else { q });
     let aside = format!("[{}, {}]", show(quantity.q5), show(quantity.q95));
-    let mark = truth.and_then(|truth| true_value(&name, truth)).map(|truth| covering(quantity, truth));
+    let mark = truth.and_then(|truth| fit.true_value(&name, truth)).map(|truth| covering(quantity, truth));
     Cell { aside, mark, ..value }
 }
 
@@ -282,18 +282,18 @@ pub(super) fn quantities(experiment: &Experiment, outcome: &Outcome) -> Vec<Tabl
                 title: fit.name.clone(),
                 note: format!("{} quantities, {}", gibbs.quantities.len(), ending(fit)),
                 header,
-                rows: shown.iter().map(|quantity| quantity_row(quantity, truth)).collect(),
+                rows: shown.iter().map(|quantity| quantity_row(fit, quantity, truth)).collect(),
                 more: (more > 0).then(|| format!("{more} more in summary.json")),
             }
         })
         .collect()
 }
 
-fn quantity_row(quantity: &QuantitySummary, truth: Option<&Mixture>) -> Vec<Cell> {
+fn quantity_row(fit: &FitResult, quantity: &QuantitySummary, truth: Option<&Mixture>) -> Vec<Cell> {
     let ess = |x: f64| marked(number(whole(x)), (x < QuantitySummary::ESS_LIMIT).then_some(Mark::Alert));
     let mut row = vec![word(&quantity.name)];
     if let Some(truth) = truth {
-        let value = true_value(&quantity.name, truth);
+        let value = fit.true_value(&quantity.name, truth);
         row.push(marked(number(value.map_or(String::new(), short)), value.map(|truth| covering(quantity, truth))));
     }
     let QuantitySummary { mean, sd, q5, q50, q95, mcse_mean, .. } = quantity;
