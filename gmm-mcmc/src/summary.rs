@@ -38,12 +38,12 @@ impl QuantitySummary {
 
     /// Whether R-hat says that the chains have not mixed, or has no value though the quantity varies.
     pub fn has_high_r_hat(&self) -> bool {
-        self.varies() && !(self.r_hat <= Self::R_HAT_LIMIT)
+        self.varies() && (self.r_hat.is_nan() || self.r_hat > Self::R_HAT_LIMIT)
     }
 
     /// Whether an effective sample size says that figures are rough, or has no value though the quantity varies.
     pub fn has_low_ess(&self) -> bool {
-        self.varies() && !(self.ess_bulk >= Self::ESS_LIMIT && self.ess_tail >= Self::ESS_LIMIT)
+        self.varies() && [self.ess_bulk, self.ess_tail].iter().any(|ess| ess.is_nan() || *ess < Self::ESS_LIMIT)
     }
 
     /// Whether the quantity is more than one number; true of a single draw and of values that are not finite.
