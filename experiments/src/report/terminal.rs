@@ -7,12 +7,15 @@ use gmm_core::Mixture;
 
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
-use crate::fitted::{FitResult, Outcome};
+use crate::fitted::{EmDetail, FitResult, Outcome};
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::summary::{Summary, structure_words};
 
 /// Parameters beyond these are left to `summary.json`.
 const MOST_PARAMETERS: usize = 60;
+
+/// Fits side by side in a table of parameters; more would not fit into a terminal.
+const FITS_ABREAST: usize = 4;
 
 /// The whole text.
 pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Summary) -> String {
@@ -31,12 +34,15 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
     for k in counts {
         let fits: Vec<&FitResult> = outcome.fits.iter().filter(|fit| fit.mixture.k() == k).collect();
         let truth = data.truth.as_ref().filter(|truth| truth.k() == k);
-        let _ = writeln!(text, "\nParameters, K = {k}{}\n{}", legend(&fits, truth), parameters(&fits, truth, k, d));
+        let _ = writeln!(text, "\nParameters, K = {k}{}", legend(&fits, truth));
+        for some in fits.chunks(FITS_ABREAST) {
+            let _ = writeln!(text, "{}", parameters(some, truth, k, d));
+        }
     }
     if !outcome.fits.is_empty() {
         let _ = writeln!(
             text,
-            "\nFits (BIC = -2 ln L + p ln n, smaller is better; mclust's sign is the opposite)\n{}",
+            "\nFits (BIC = -2 ln L + p ln n, smaller is better; mclust's sign is the opposite;\nended: iterations, restarts that agree with the best)\n{}",
             fits(outcome, summary)
         );
     }
@@ -134,19 +140,7 @@ fn estimate(fit: &FitResult, parameter: &Parameter, truth: Option<&Mixture>) -> 
 
 fn fits(outcome: &Outcome, summary: &Summary) -> Table {
     let mut table = table();
-    table.set_header([
-        "fit",
-        "model",
-        "ln L",
-        "ln posterior",
-        "p",
-        "BIC",
-        "ICL",
-        "how it ended; restarts that agree",
-        "R-hat",
-        "ESS",
-        "time",
-    ]);
+    table.set_header(["fit", "model", "ln L", "ln post.", "p", "BIC", "ICL", "ended", "R-hat", "ESS", "time"]);
     if let Some(ln_likelihood) = summary.truth_ln_likelihood() {
         table.add_row(vec![Cell::new("truth"), Cell::new(""), right(ln(ln_likelihood))]);
     }
@@ -160,7 +154,7 @@ fn fits(outcome: &Outcome, summary: &Summary) -> Table {
             right(fit.model.n_parameters().to_string()),
             right(short(fit.criteria.bic)),
             right(short(fit.criteria.icl)),
-            Cell::new(ending(fit)),
+            Cell::new(short_ending(fit)),
             right(maybe(gibbs.map(|gibbs| gibbs.worst_r_hat()), short)),
             right(maybe(gibbs.map(|gibbs| gibbs.least_ess()), |ess| format!("{ess:.0}"))),
             right(seconds(fit.seconds)),
@@ -176,10 +170,29 @@ pub(crate) fn model(fit: &FitResult) -> String {
     format!("{} {}({})", fit.model.k(), capital(tying), capital(shape))
 }
 
+/// The same in the space of a terminal: iterations and agreeing restarts, or chains and draws.
+fn short_ending(fit: &FitResult) -> String {
+    match &fit.em {
+        Some(em) => {
+            let open = if em.stop == gmm_em::Stop::Converged { "" } else { "max " };
+            let steps = em.trace.len().saturating_sub(1);
+            format!("{open}{steps} it, {}/{}", agreeing(em), em.restarts.len())
+        }
+        None => ending(fit),
+    }
+}
+
+/// Restarts that reached the best objective, but for rounding.
+fn agreeing(em: &EmDetail) -> usize {
+    let best = em.restarts[em.best].objective;
+    let close = |r: &&gmm_em::Restart| (r.objective - best).abs() <= 1e-9 * (1000.0 + best.abs());
+    em.restarts.iter().filter(close).count()
+}
+
 /// How a fit ended, in a few words.
 pub(crate) fn ending(fit: &FitResult) -> String {
     if let Some(em) = &fit.em {
-        let same = em.restarts.iter().filter(|r| (r.objective - em.restarts[em.best].objective).abs() < 1e-6).count();
+        let same = agreeing(em);
         let stop = match em.stop {
             gmm_em::Stop::Converged => "converged",
             gmm_em::Stop::MaxIterations => "not converged",
