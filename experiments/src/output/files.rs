@@ -50,12 +50,17 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     sync_folder(folder_of(&target)).map_err(fail())
 }
 
-/// Writes a file that does not exist yet, in a folder that nobody else knows of yet: no rename of its own.
+/// Writes a file that does not exist yet, in a folder that nobody else knows of yet: under another name until it is whole.
 pub(super) fn write_new(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), OutputError> {
-    File::create_new(path).and_then(|file| fill(file, content)).map_err(OutputError::io("write", path))
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    File::create_new(&temporary)
+        .and_then(|file| fill(file, content))
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(OutputError::io("write", path))
 }
 
 /// Makes the entries of `folder` (names, renames, removals) survive a power cut.
