@@ -1,14 +1,23 @@
-//! Autocovariances of chains, one lag at a time as they are asked for.
+//! Autocovariances of chains: the first lags one at a time as they are asked for, the others all at once.
+
+use std::cell::OnceCell;
+
+use rustfft::FftPlanner;
+use rustfft::num_complex::Complex;
 
 use super::draws::{Draws, mean};
 
+/// Lags below this are computed one by one: chains that mix need no others.
+const FEW: usize = 64;
+
 /// The chains less their own means.
 ///
-/// A lag costs one pass over the draws. Chains that mix need few lags, which is cheaper than the Fourier transform of
-/// all; a chain that is stuck needs all of them, n^2 / 2 products per chain.
+/// A short lag costs one pass over the draws, which is cheaper than the Fourier transform of all. A chain that is stuck needs
+/// all lags: the first long one that is asked for computes them together, in O(n log n).
 #[derive(Debug)]
 pub(super) struct Autocovariance {
     centred: Draws,
+    all: OnceCell<Vec<f64>>,
 }
 
 impl Autocovariance {
@@ -17,14 +26,35 @@ impl Autocovariance {
             let mean = mean(chain);
             chain.iter().map(move |value| value - mean)
         });
-        Self { centred: draws.with_values(centred.collect()) }
+        Self { centred: draws.with_values(centred.collect()), all: OnceCell::new() }
     }
 
     /// The mean over the chains of `1/n sum_i (x_i - m) (x_(i + lag) - m)`, where m is the mean of the chain and n
     /// its length, whatever the lag.
     pub(super) fn at(&self, lag: usize) -> f64 {
-        let sum: f64 = self.centred.chains().map(|chain| dot(&chain[lag..], chain)).sum();
+        let sum: f64 = match lag < FEW {
+            true => self.centred.chains().map(|chain| dot(&chain[lag..], chain)).sum(),
+            false => self.all.get_or_init(|| self.sums_of_products())[lag],
+        };
         sum / self.centred.values().len() as f64
+    }
+
+    /// The sums of products of all lags, added over the chains: the inverse transform of the power spectrum of each chain,
+    /// with zeros behind it so that its ends do not meet.
+    fn sums_of_products(&self) -> Vec<f64> {
+        let n = self.centred.chains().map(<[f64]>::len).max().unwrap_or(0);
+        let length = (2 * n).next_power_of_two();
+        let mut planner = FftPlanner::new();
+        let (forward, inverse) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
+        let mut power = vec![Complex::new(0.0, 0.0); length];
+        for chain in self.centred.chains() {
+            let mut spectrum: Vec<Complex<f64>> = chain.iter().map(|x| Complex::new(*x, 0.0)).collect();
+            spectrum.resize(length, Complex::new(0.0, 0.0));
+            forward.process(&mut spectrum);
+            power.iter_mut().zip(&spectrum).for_each(|(sum, x)| sum.re += x.norm_sqr());
+        }
+        inverse.process(&mut power);
+        power[..n].iter().map(|x| x.re / length as f64).collect()
     }
 }
 
@@ -51,15 +81,15 @@ mod tests {
     #[test]
     fn autocovariances_agree_with_their_definition() {
         let chains: Vec<Vec<f64>> = (0..3)
-            .map(|chain| (0..29).map(|draw| f64::from((draw * 17 + chain * 5) % 23) + f64::from(chain)).collect())
+            .map(|chain| (0..229).map(|draw| f64::from((draw * 17 + chain * 5) % 23) + f64::from(chain)).collect())
             .collect();
         let autocovariance = Autocovariance::new(&Draws::new(&chains).unwrap());
-        for lag in 0..29 {
+        for lag in 0..229 {
             let by_definition: f64 = chains
                 .iter()
                 .map(|chain| {
-                    let mean = chain.iter().sum::<f64>() / 29.0;
-                    (0..29 - lag).map(|draw| (chain[draw] - mean) * (chain[draw + lag] - mean)).sum::<f64>() / 29.0
+                    let mean = chain.iter().sum::<f64>() / 229.0;
+                    (0..229 - lag).map(|draw| (chain[draw] - mean) * (chain[draw + lag] - mean)).sum::<f64>() / 229.0
                 })
                 .sum();
             assert!((autocovariance.at(lag) - by_definition / 3.0).abs() < 1e-12, "lag {lag}");
