@@ -37,7 +37,7 @@ impl CollapseRule {
 pub struct Collapse {
     /// The component.
     pub component: usize,
-    /// The iteration of the climb, from 1.
+    /// The M-steps that the climb had taken.
     pub iteration: usize,
     /// What was seen.
     pub reason: CollapseReason,
