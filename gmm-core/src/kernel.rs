@@ -4,18 +4,21 @@
 //! function or a few below, in the order in which they run:
 //!
 //! 1. `pack`: rows to columns, padded to whole vectors with copies of the last row.
-//! 2. `ln_joint_*`: per component k and row, in base 2, `q = c_k - |T_k (x - mu_k)|^2`, where T_k is the whitening
-//!    factor with sqrt(log2(e) / 2) folded in. Differences are centred per component: the form that keeps all
-//!    digits whatever the distance of a component from the origin.
+//! 2. `ln_joint_*`: per component k and row, `q = c_k - |T_k (x - mu_k)|^2`, to the base 2 (or 4, see [`Parameters`]).
+//!    Differences are centred per component: the form that keeps all digits whatever the distance of a component from
+//!    the origin.
 //! 3. `weigh`: one exponential per component and row, their sum, and what the rule makes of them.
 //! 4. `sums_*`: per component, sums of w, w (x - c), w (x - c)(x - c)' about a centre c.
 //!
 //! The code is written once, on the vectors of [`Simd`], and compiled for each instruction set. What is summed per
 //! lane does not depend on how many vectors the registers hold.
 
-use crate::simd::{LANES, Lanes, Simd, Work};
+use crate::instruction_set::InstructionSet;
+use crate::parameters::{Parameters, SMALL};
+use crate::simd::{LANES, Labels, Lanes, NO_LABEL, Simd, Work};
+use crate::sums::Sums;
 use crate::uniforms::Uniforms;
-use crate::{Mixture, Shape, triangle};
+use crate::{Shape, triangle};
 
 /// Rows in a block. Fixed, so that results do not depend on anything else.
 pub(crate) const BLOCK: usize = 512;
@@ -27,64 +30,6 @@ const VECTORS: usize = BLOCK / LANES;
 /// for the padding of the last group.
 const STRIDE: usize = VECTORS + 1;
 
-/// The instruction set that the hot loop runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstructionSet {
-    /// x86-64 with AVX-512 F.
-    Avx512,
-    /// x86-64 with AVX2 and FMA.
-    Avx2,
-    /// Whatever the compiler may assume everywhere.
-    Portable,
-}
-
-impl InstructionSet {
-    /// All that this machine can run, the best first.
-    pub fn available() -> Vec<Self> {
-        let mut sets = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            sets.extend(crate::simd::Avx512::detect().map(|_| Self::Avx512));
-            sets.extend(crate::simd::Avx2::detect().map(|_| Self::Avx2));
-        }
-        sets.push(Self::Portable);
-        sets
-    }
-
-    /// The best that this machine can run.
-    pub fn best() -> Self {
-        Self::available()[0]
-    }
-
-    /// The name in results: `avx512`, `avx2`, `portable`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Avx512 => "avx512",
-            Self::Avx2 => "avx2",
-            Self::Portable => "portable",
-        }
-    }
-
-    /// Runs work on this instruction set, or on the portable one where it is not available.
-    fn run<W: Work>(self, work: W) {
-        #[cfg(target_arch = "x86_64")]
-        match self {
-            Self::Avx512 => {
-                if let Some(simd) = crate::simd::Avx512::detect() {
-                    return simd.run(work);
-                }
-            }
-            Self::Avx2 => {
-                if let Some(simd) = crate::simd::Avx2::detect() {
-                    return simd.run(work);
-                }
-            }
-            Self::Portable => {}
-        }
-        crate::simd::Portable.run(work);
-    }
-}
-
 /// What turns log densities into weights of the rows.
 pub(crate) enum BlockRule<'a> {
     /// The weights are the responsibilities.
@@ -95,103 +40,26 @@ pub(crate) enum BlockRule<'a> {
     Classify { labels: &'a mut [u16] },
 }
 
-/// The parameters of a mixture as the kernel wants them.
-#[derive(Debug)]
-pub(crate) struct Parameters {
-    shape: Shape,
-    k: usize,
-    d: usize,
-    /// K x d.
-    means: Vec<f64>,
-    /// K whitening factors times sqrt(log2(e) / 2), packed; a shared one is repeated.
-    factors: Vec<f64>,
-    /// c_k: the base-2 logarithm of weight and normalising constant.
-    constants: Vec<f64>,
-}
-
-impl Parameters {
-    pub(crate) fn new() -> Self {
-        Self { shape: Shape::Full, k: 0, d: 0, means: Vec::new(), factors: Vec::new(), constants: Vec::new() }
-    }
-
-    /// Takes over a mixture; allocates only when it is larger than any before.
-    pub(crate) fn set(&mut self, mixture: &Mixture) {
-        let log2_e = std::f64::consts::LOG2_E;
-        let fold = (0.5 * log2_e).sqrt();
-        (self.shape, self.k, self.d) = (mixture.shape(), mixture.k(), mixture.d());
-        self.means.clear();
-        self.means.extend_from_slice(mixture.means());
-        self.factors.clear();
-        self.constants.clear();
-        let ln_two_pi = (2.0 * std::f64::consts::PI).ln();
-        for (k, w) in mixture.weights().iter().enumerate() {
-            let covariance = mixture.covariance(k);
-            self.factors.extend(covariance.whitener().iter().map(|t| fold * t));
-            let ln_norm = -0.5 * (self.d as f64 * ln_two_pi + covariance.ln_det());
-            self.constants.push(w.log2() + log2_e * ln_norm);
-        }
-    }
-
-    /// Factor, mean and constant of each component.
-    #[inline(always)]
-    fn components(&self) -> impl Iterator<Item = ((&[f64], &[f64]), &f64)> {
-        let factors = self.factors.chunks_exact(self.shape.n_entries(self.d));
-        factors.zip(self.means.chunks_exact(self.d)).zip(&self.constants)
-    }
-}
-
-/// Sums over rows: per component about a centre, and of the log-likelihood.
-#[derive(Debug, Clone)]
-pub(crate) struct Sums {
-    pub(crate) weights: Vec<f64>,
-    /// K x d.
-    pub(crate) first: Vec<f64>,
-    /// K x entries of the shape, packed.
-    pub(crate) second: Vec<f64>,
-    /// Base 2: the largest log joint density of each row, and the logarithm of the sum relative to it.
-    pub(crate) log2_largest: f64,
-    pub(crate) log2_relative: f64,
-}
-
-impl Sums {
-    pub(crate) fn new() -> Self {
-        let (weights, first, second) = (Vec::new(), Vec::new(), Vec::new());
-        Self { weights, first, second, log2_largest: 0.0, log2_relative: 0.0 }
-    }
-
-    pub(crate) fn clear(&mut self, shape: Shape, k: usize, d: usize) {
-        for (sums, length) in
-            [(&mut self.weights, k), (&mut self.first, k * d), (&mut self.second, k * shape.n_entries(d))]
-        {
-            sums.clear();
-            sums.resize(length, 0.0);
-        }
-        (self.log2_largest, self.log2_relative) = (0.0, 0.0);
-    }
-
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (sums, others) in
-            [(&mut self.weights, &other.weights), (&mut self.first, &other.first), (&mut self.second, &other.second)]
-        {
-            sums.iter_mut().zip(others).for_each(|(a, b)| *a += b);
-        }
-        self.log2_largest += other.log2_largest;
-        self.log2_relative += other.log2_relative;
+impl BlockRule<'_> {
+    fn gives_responsibilities(&self) -> bool {
+        matches!(self, Self::Responsibilities)
     }
 }
 
 /// Working memory for one block.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    /// d columns of rows.
+    /// d columns of rows, and one of ones.
     x: Vec<Lanes>,
     /// For each vector of rows K log joint densities, then exponentials; an odd number of vectors apart.
     q: Vec<Lanes>,
-    /// For each vector of rows: the inverse of the sum of exponentials, or the labels.
-    rule: Vec<Lanes>,
-    /// The responsibilities of one component.
+    /// For each vector of rows the sum of exponentials, then its inverse or the root of that.
+    totals: Vec<Lanes>,
+    /// The component of each row.
+    labels: Vec<Labels>,
+    /// The responsibilities of one component, or their roots.
     w: Vec<Lanes>,
-    /// d columns of differences to a centre, scaled by the roots of weights.
+    /// d + 1 columns of differences to a centre and ones, scaled by the roots of weights.
     z: Vec<Lanes>,
     /// The rows of the block sorted by label, and where each label starts.
     order: Vec<u16>,
@@ -203,7 +71,8 @@ impl Scratch {
         Self {
             x: Vec::new(),
             q: Vec::new(),
-            rule: Vec::new(),
+            totals: Vec::new(),
+            labels: Vec::new(),
             w: Vec::new(),
             z: Vec::new(),
             order: Vec::new(),
@@ -213,14 +82,16 @@ impl Scratch {
 
     pub(crate) fn reserve(&mut self, k: usize, d: usize) {
         for (lanes, length) in [
-            (&mut self.x, d * STRIDE),
+            (&mut self.x, (d + 1) * STRIDE),
             (&mut self.q, (k | 1) * STRIDE),
-            (&mut self.rule, STRIDE),
+            (&mut self.totals, STRIDE),
             (&mut self.w, STRIDE),
-            (&mut self.z, d * STRIDE),
+            (&mut self.z, (d + 1) * STRIDE),
         ] {
             lanes.resize(length, Lanes::ZERO);
         }
+        self.x[d * STRIDE..].fill(Lanes([1.0; LANES]));
+        self.labels.resize(STRIDE, [NO_LABEL; LANES]);
         self.order.resize(BLOCK, 0);
         self.starts.resize(k + 2, 0);
     }
@@ -231,6 +102,8 @@ pub(crate) struct Block<'a> {
     pub(crate) parameters: &'a Parameters,
     pub(crate) centres: &'a [f64],
     pub(crate) rows: &'a [f64],
+    /// The rows of the block to come, fetched into the cache meanwhile.
+    pub(crate) next: &'a [f64],
     pub(crate) rule: BlockRule<'a>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) sums: &'a mut Sums,
@@ -240,17 +113,26 @@ impl Block<'_> {
     pub(crate) fn run_on(self, set: InstructionSet) {
         set.run(self);
     }
+
+    /// Number of rows, and of vectors of them.
+    #[inline(always)]
+    fn size(&self) -> (usize, usize) {
+        let n = self.rows.len() / self.parameters.d();
+        (n, n.div_ceil(LANES))
+    }
 }
 
 impl Work for Block<'_> {
     #[inline(always)]
     fn run<S: Simd, const G: usize, const T: usize>(self, s: S) {
-        match (self.parameters.shape, self.parameters.d) {
+        match (self.parameters.shape(), self.parameters.d()) {
             (Shape::Full, 1) => small::<S, 1>(s, self),
             (Shape::Full, 2) => small::<S, 2>(s, self),
             (Shape::Full, 3) => small::<S, 3>(s, self),
-            (Shape::Full, 4) => small::<S, 4>(s, self),
-            _ => large::<S, G, T>(s, self),
+            (Shape::Full, SMALL) => small::<S, SMALL>(s, self),
+            (Shape::Full, _) => full::<S, G, T>(s, self),
+            (Shape::Diagonal, _) => axes::<S, G, false>(s, self),
+            (Shape::Isotropic, _) => axes::<S, G, true>(s, self),
         }
     }
 }
@@ -258,147 +140,129 @@ impl Work for Block<'_> {
 /// A block of full covariances in d = D <= 4: rows stay in registers while the components pass.
 #[inline(always)]
 fn small<S: Simd, const D: usize>(s: S, block: Block<'_>) {
-    let Block { parameters: p, centres, rows, rule, scratch, sums } = block;
-    let n = rows.len() / D;
-    let vectors = n.div_ceil(LANES);
-    pack(rows, D, n, &mut scratch.x);
-    ln_joint_small::<S, D>(s, p, &scratch.x, vectors, &mut scratch.q);
-    let hot = !matches!(rule, BlockRule::Responsibilities);
-    weigh(s, p.k, n, &mut scratch.q, &mut scratch.rule, rule, sums);
-    let (q, rule) = (&scratch.q[..], &scratch.rule[..vectors]);
-    let mut x: [&[Lanes]; D] = [&[]; D];
+    let (n, vectors) = block.size();
+    let Block { parameters: p, centres, rows, next, rule, scratch, sums } = block;
+    let responsibilities = rule.gives_responsibilities();
+    pack_small::<D>(rows, n, &mut scratch.x);
+    ln_joint_small::<S, D>(s, p, (&scratch.x, next), vectors, &mut scratch.q);
+    weigh::<S, false>(s, p.k(), n, rule, scratch, sums);
+    let Scratch { x, q, totals, labels, .. } = scratch;
+    let (inverses, labels) = (&totals[..vectors], &labels[..vectors]);
+    let mut columns: [&[Lanes]; D] = [&[]; D];
     for j in 0..D {
-        x[j] = &scratch.x[j * STRIDE..][..vectors];
+        columns[j] = &x[j * STRIDE..][..vectors];
     }
     for (k, centre) in centres.chunks_exact(D).enumerate() {
-        let totals = match hot {
-            true => sums_of_label::<S, D>(s, k, centre, x, rule),
-            false => sums_of_weight::<S, D>(s, k, p.k | 1, centre, x, q, rule),
+        let totals = match responsibilities {
+            true => SmallSums::<S, D>::of_weight(s, centre, columns, (&q[k..], p.k() | 1), inverses),
+            false => SmallSums::<S, D>::of_label(s, centre, columns, labels, k as u16),
         };
-        totals.add_to(s, k, sums);
+        totals.add_to(s, sums.moments_mut(k));
     }
 }
 
-/// A block of any other covariances.
+/// A block of full covariances in more dimensions.
 #[inline(always)]
-fn large<S: Simd, const G: usize, const T: usize>(s: S, block: Block<'_>) {
-    let Block { parameters: p, centres, rows, rule, scratch, sums } = block;
-    let d = p.d;
-    let n = rows.len() / d;
-    let vectors = n.div_ceil(LANES);
-    pack(rows, d, n, &mut scratch.x);
-    match p.shape {
-        Shape::Full => ln_joint_full::<S, G>(s, p, &scratch.x, vectors, &mut scratch.q),
-        Shape::Diagonal => ln_joint_axes::<S, G, false>(s, p, &scratch.x, vectors, &mut scratch.q),
-        Shape::Isotropic => ln_joint_axes::<S, G, true>(s, p, &scratch.x, vectors, &mut scratch.q),
-    }
-    let hot = !matches!(rule, BlockRule::Responsibilities);
-    weigh(s, p.k, n, &mut scratch.q, &mut scratch.rule, rule, sums);
-    if hot {
-        sums_of_members::<S, T>(s, p, centres, rows, scratch, sums);
-    } else {
+fn full<S: Simd, const G: usize, const T: usize>(s: S, block: Block<'_>) {
+    let (n, vectors) = block.size();
+    let Block { parameters: p, centres, rows, next, rule, scratch, sums } = block;
+    let responsibilities = rule.gives_responsibilities();
+    pack(s, rows, p.d(), n, &mut scratch.x);
+    ln_joint_full::<S, G>(s, p, (&scratch.x, next), vectors, &mut scratch.q);
+    weigh::<S, true>(s, p.k(), n, rule, scratch, sums);
+    if responsibilities {
         sums_of_weights::<S, T>(s, p, centres, vectors, scratch, sums);
+    } else {
+        sums_of_members::<S, T>(s, p, centres, (rows, n), scratch, sums);
     }
 }
 
-/// Sums under responsibilities, component after component.
+/// A block of diagonal or isotropic covariances.
 #[inline(always)]
-fn sums_of_weights<S: Simd, const T: usize>(
-    s: S,
-    p: &Parameters,
-    centres: &[f64],
-    vectors: usize,
-    scratch: &mut Scratch,
-    sums: &mut Sums,
-) {
-    let (d, e, stride) = (p.d, p.shape.n_entries(p.d), p.k | 1);
-    let Scratch { x, q, rule, z, w, .. } = scratch;
-    for (k, centre) in centres.chunks_exact(d).enumerate() {
-        let w = &mut w[..vectors];
-        let mut weight = s.splat(0.0);
-        for (v, w) in w.iter_mut().enumerate() {
-            let responsibility = s.mul(s.load(&q[v * stride + k]), s.load(&rule[v]));
-            weight = s.add(weight, responsibility);
-            s.store(responsibility, w);
-        }
-        sums.weights[k] += s.total(weight);
-        let (first, second) = (&mut sums.first[k * d..(k + 1) * d], &mut sums.second[k * e..(k + 1) * e]);
-        if p.shape == Shape::Full {
-            // Rows scaled by the root of their weight serve both sides of the products.
-            w.iter_mut().for_each(|w| s.store(s.sqrt(s.load(w)), w));
-            for (((x, z), c), first) in x.chunks_exact(STRIDE).zip(z.chunks_exact_mut(STRIDE)).zip(centre).zip(first) {
-                let (c, mut sum) = (s.splat(*c), s.splat(0.0));
-                for ((x, root), z) in x.iter().zip(&*w).zip(z) {
-                    let root = s.load(root);
-                    let scaled = s.mul(root, s.sub(s.load(x), c));
-                    s.store(scaled, z);
-                    sum = s.mul_add(root, scaled, sum);
-                }
-                *first += s.total(sum);
+fn axes<S: Simd, const G: usize, const ONE: bool>(s: S, block: Block<'_>) {
+    let (n, vectors) = block.size();
+    let Block { parameters: p, centres, rows, next, rule, scratch, sums } = block;
+    let responsibilities = rule.gives_responsibilities();
+    pack(s, rows, p.d(), n, &mut scratch.x);
+    ln_joint_axes::<S, G, ONE>(s, p, (&scratch.x, next), vectors, &mut scratch.q);
+    weigh::<S, false>(s, p.k(), n, rule, scratch, sums);
+    let Scratch { x, q, totals, labels, w, .. } = scratch;
+    let (w, inverses, labels) = (&mut w[..vectors], &totals[..vectors], &labels[..vectors]);
+    for (k, centre) in centres.chunks_exact(p.d()).enumerate() {
+        let moments = sums.moments_mut(k);
+        let last = moments.len() - 1;
+        if responsibilities {
+            let mut weight = s.splat(0.0);
+            for ((w, inverse), q) in w.iter_mut().zip(inverses).zip(q[k..].iter().step_by(p.k() | 1)) {
+                let responsibility = s.mul(s.load(q), s.load(inverse));
+                weight = s.add(weight, responsibility);
+                s.store(responsibility, w);
             }
-            second_moments::<S, T>(s, (d, vectors), z, second);
+            moments[last] += s.total(weight);
+            sums_of_axes::<S, ONE>(
+                s,
+                (x, vectors),
+                centre,
+                moments,
+                #[inline(always)]
+                |v, z, (sum, squares)| {
+                    let wz = s.mul(s.load(&w[v]), z);
+                    (s.add(sum, wz), s.mul_add(wz, z, squares))
+                },
+            );
         } else {
-            for (j, ((x, c), first)) in x.chunks_exact(STRIDE).zip(centre).zip(first).enumerate() {
-                let (c, mut sum, mut squares) = (s.splat(*c), s.splat(0.0), s.splat(0.0));
-                for (x, w) in x.iter().zip(&*w) {
-                    let z = s.sub(s.load(x), c);
-                    let wz = s.mul(s.load(w), z);
-                    sum = s.add(sum, wz);
-                    squares = s.mul_add(wz, z, squares);
-                }
-                *first += s.total(sum);
-                second[j.min(e - 1)] += s.total(squares);
-            }
+            let label = k as u16;
+            let count = labels.iter().flatten().filter(|l| **l == label).count();
+            moments[last] += count as f64;
+            sums_of_axes::<S, ONE>(
+                s,
+                (x, vectors),
+                centre,
+                moments,
+                #[inline(always)]
+                |v, z, (sum, squares)| {
+                    let members = s.members(&labels[v], label);
+                    (s.add_where(members, sum, z), s.mul_add_where(members, z, z, squares))
+                },
+            );
         }
     }
 }
 
-/// Sums under labels: the rows of each component are gathered, so that each counts once.
+/// Rows to columns in d = D <= 4.
 #[inline(always)]
-fn sums_of_members<S: Simd, const T: usize>(
-    s: S,
-    p: &Parameters,
-    centres: &[f64],
-    rows: &[f64],
-    scratch: &mut Scratch,
-    sums: &mut Sums,
-) {
-    let (d, e) = (p.d, p.shape.n_entries(p.d));
-    let Scratch { rule, z, order, starts, .. } = scratch;
-    sort_by_label(p.k, rows.len() / d, rule, order, starts);
-    for (k, centre) in centres.chunks_exact(d).enumerate() {
-        let members = &order[starts[k]..starts[k + 1]];
-        let vectors = members.len().div_ceil(LANES);
-        sums.weights[k] += members.len() as f64;
-        gather(rows, d, members, centre, z);
-        let (first, second) = (&mut sums.first[k * d..(k + 1) * d], &mut sums.second[k * e..(k + 1) * e]);
-        for (first, z) in first.iter_mut().zip(z.chunks_exact(STRIDE)) {
-            *first += s.total(z[..vectors].iter().fold(s.splat(0.0), |sum, z| s.add(sum, s.load(z))));
-        }
-        if p.shape == Shape::Full {
-            second_moments::<S, T>(s, (d, vectors), z, second);
-        } else {
-            for (j, z) in z.chunks_exact(STRIDE).take(d).enumerate() {
-                let squares = z[..vectors].iter().fold(s.splat(0.0), |sum, z| s.mul_add(s.load(z), s.load(z), sum));
-                second[j.min(e - 1)] += s.total(squares);
-            }
-        }
-    }
-}
-
-/// Rows to columns; vectors up to the next multiple of four are filled up with copies of the last row.
-#[inline(always)]
-fn pack(rows: &[f64], d: usize, n: usize, x: &mut [Lanes]) {
-    let whole = n / LANES;
-    for (v, chunk) in rows.chunks_exact(LANES * d).enumerate() {
-        for j in 0..d {
+fn pack_small<const D: usize>(rows: &[f64], n: usize, x: &mut [Lanes]) {
+    for (v, chunk) in rows.chunks_exact(LANES * D).enumerate() {
+        for j in 0..D {
             let lanes = &mut x[j * STRIDE + v].0;
             for l in 0..LANES {
-                lanes[l] = chunk[l * d + j];
+                lanes[l] = chunk[l * D + j];
             }
         }
     }
-    let padded = n.div_ceil(LANES).next_multiple_of(4);
+    pad(rows, D, n, x);
+}
+
+/// Rows to columns.
+#[inline(always)]
+fn pack<S: Simd>(s: S, rows: &[f64], d: usize, n: usize, x: &mut [Lanes]) {
+    for (v, rows) in rows.chunks_exact(LANES * d).enumerate() {
+        columns(
+            s,
+            d,
+            #[inline(always)]
+            |l| &rows[l * d..][..d],
+            #[inline(always)]
+            |j, column| s.store(column, &mut x[j * STRIDE + v]),
+        );
+    }
+    pad(rows, d, n, x);
+}
+
+/// Fills vectors up to the next multiple of four with the rows past the last whole vector and copies of the last row.
+#[inline(always)]
+fn pad(rows: &[f64], d: usize, n: usize, x: &mut [Lanes]) {
+    let (whole, padded) = (n / LANES, n.div_ceil(LANES).next_multiple_of(4));
     for r in whole * LANES..padded * LANES {
         let row = &rows[r.min(n - 1) * d..][..d];
         for (j, value) in row.iter().enumerate() {
@@ -407,9 +271,51 @@ fn pack(rows: &[f64], d: usize, n: usize, x: &mut [Lanes]) {
     }
 }
 
+/// Fetches cache lines of the rows to come, counted in vectors from their start.
 #[inline(always)]
-fn ln_joint_small<S: Simd, const D: usize>(s: S, p: &Parameters, x: &[Lanes], vectors: usize, q: &mut [Lanes]) {
-    for (v, q) in q.chunks_exact_mut(p.k | 1).take(vectors).enumerate() {
+fn prefetch<S: Simd>(s: S, rows: &[f64], start: usize, count: usize) {
+    for line in start..start + count {
+        if let Some(first) = rows.get(line * LANES) {
+            s.prefetch(first);
+        }
+    }
+}
+
+/// Hands out the columns of eight rows of length d, in squares of eight by eight; some twice where d is no multiple.
+#[inline(always)]
+fn columns<'a, S: Simd>(s: S, d: usize, row: impl Fn(usize) -> &'a [f64], mut column: impl FnMut(usize, S::V)) {
+    let mut square = [s.splat(0.0); LANES];
+    if d < LANES {
+        for (l, part) in square.iter_mut().enumerate() {
+            *part = s.load_part(row(l));
+        }
+        s.transpose(square).into_iter().enumerate().take(d).for_each(
+            #[inline(always)]
+            |(c, part)| column(c, part),
+        );
+        return;
+    }
+    for j in (0..d).step_by(LANES) {
+        let j = j.min(d - LANES);
+        for (l, part) in square.iter_mut().enumerate() {
+            *part = s.load_part(&row(l)[j..j + LANES]);
+        }
+        for (c, part) in s.transpose(square).into_iter().enumerate() {
+            column(j + c, part);
+        }
+    }
+}
+
+#[inline(always)]
+fn ln_joint_small<S: Simd, const D: usize>(
+    s: S,
+    p: &Parameters,
+    (x, next): (&[Lanes], &[f64]),
+    vectors: usize,
+    q: &mut [Lanes],
+) {
+    for (v, q) in q.chunks_exact_mut(p.k() | 1).take(vectors).enumerate() {
+        prefetch(s, next, v * D, D);
         let x: [S::V; D] = std::array::from_fn(
             #[inline(always)]
             |j| s.load(&x[j * STRIDE + v]),
@@ -435,9 +341,16 @@ fn ln_joint_small<S: Simd, const D: usize>(s: S, p: &Parameters, x: &[Lanes], ve
 /// Full covariances in any dimension: panels of four rows of the factor against G vectors of rows. Differences are
 /// taken anew in each panel: a subtraction costs less than a store.
 #[inline(always)]
-fn ln_joint_full<S: Simd, const G: usize>(s: S, p: &Parameters, x: &[Lanes], vectors: usize, q: &mut [Lanes]) {
-    let (d, stride) = (p.d, p.k | 1);
+fn ln_joint_full<S: Simd, const G: usize>(
+    s: S,
+    p: &Parameters,
+    (x, next): (&[Lanes], &[f64]),
+    vectors: usize,
+    q: &mut [Lanes],
+) {
+    let (d, stride) = (p.d(), p.k() | 1);
     for v in (0..vectors).step_by(G) {
+        prefetch(s, next, v * d, G * d);
         for (k, ((factor, mean), constant)) in p.components().enumerate() {
             let mut square = [s.splat(0.0); G];
             let mut i = 0;
@@ -513,12 +426,13 @@ fn difference<S: Simd, const G: usize>(s: S, x: &[Lanes], j: usize, mean: f64) -
 fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
     s: S,
     p: &Parameters,
-    x: &[Lanes],
+    (x, next): (&[Lanes], &[f64]),
     vectors: usize,
     q: &mut [Lanes],
 ) {
-    let stride = p.k | 1;
+    let stride = p.k() | 1;
     for v in (0..vectors).step_by(G) {
+        prefetch(s, next, v * p.d(), G * p.d());
         for (k, ((factor, mean), constant)) in p.components().enumerate() {
             let mut square = [s.splat(0.0); G];
             for (j, m) in mean.iter().enumerate() {
@@ -536,252 +450,483 @@ fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
     }
 }
 
-/// Exponentiates once and adds the log-likelihood. For responsibilities the exponentials replace q and `out` gets the
-/// inverse of their sum; otherwise `out` gets the labels. Lanes past the last row get 0 or label -1.
+/// Exponentiates once, adds the log-likelihood and does what the rule says: for responsibilities the exponentials replace
+/// q, and `totals` gets the inverse of their sum; otherwise `labels` gets the components. With ROOTS the exponentials
+/// are roots of densities, and what stays of them and of the inverse is the root.
 #[inline(always)]
-fn weigh<S: Simd>(
+fn weigh<S: Simd, const ROOTS: bool>(
+    s: S,
+    k: usize,
+    n: usize,
+    rule: BlockRule<'_>,
+    scratch: &mut Scratch,
+    sums: &mut Sums,
+) {
+    let vectors = n.div_ceil(LANES);
+    let q = &mut scratch.q[..vectors * (k | 1)];
+    let (totals, labels) = (&mut scratch.totals[..vectors], &mut scratch.labels[..vectors]);
+    if let BlockRule::Classify { .. } = rule {
+        labels_of_largest(s, k, q, labels);
+    }
+    let log2_largest = match rule {
+        BlockRule::Draw { .. } => exponentiate::<S, ROOTS, true>(s, k, n, q, totals),
+        _ => exponentiate::<S, ROOTS, false>(s, k, n, q, totals),
+    };
+    sums.log2_largest += log2_largest * if ROOTS { 2.0 } else { 1.0 };
+    sums.log2_relative += log2_of_product(s, totals);
+    let past = n - (vectors - 1) * LANES;
+    match rule {
+        BlockRule::Responsibilities => {
+            for total in &mut *totals {
+                let inverse = s.div(s.splat(1.0), s.load(total));
+                s.store(if ROOTS { s.sqrt(inverse) } else { inverse }, total);
+            }
+            totals[vectors - 1].0[past..].fill(0.0);
+        }
+        BlockRule::Draw { uniforms, labels: out } => {
+            drawn_labels(s, k, q, totals, uniforms, labels);
+            out.copy_from_slice(&labels.as_flattened()[..n]);
+            labels[vectors - 1][past..].fill(NO_LABEL);
+        }
+        BlockRule::Classify { labels: out } => {
+            out.copy_from_slice(&labels.as_flattened()[..n]);
+            labels[vectors - 1][past..].fill(NO_LABEL);
+        }
+    }
+}
+
+/// Replaces each q by `2^(q - largest)`, with RUNNING by their running sums over the components, and gives their sums.
+/// Returns the sum of the largest of each row. Sums past the last row become 1.
+#[inline(always)]
+fn exponentiate<S: Simd, const ROOTS: bool, const RUNNING: bool>(
     s: S,
     k: usize,
     n: usize,
     q: &mut [Lanes],
-    out: &mut [Lanes],
-    mut rule: BlockRule<'_>,
-    sums: &mut Sums,
-) {
-    /// Sums of at most 2^16 terms of at most 1: a product of 32 stays far below the largest double.
-    const PRODUCT: usize = 32;
-    let (vectors, one) = (n.div_ceil(LANES), s.splat(1.0));
-    let mut largest_total = s.splat(0.0);
-    let mut product = one;
-    for (v, (q, out)) in q.chunks_exact_mut(k | 1).zip(out).take(vectors).enumerate() {
+    totals: &mut [Lanes],
+) -> f64 {
+    let mut sum = s.splat(0.0);
+    for (v, (q, out)) in q.chunks_exact_mut(k | 1).zip(totals).enumerate() {
         let q = &mut q[..k];
         let mut largest = q[1..].iter().fold(s.load(&q[0]), |largest, q| s.max(largest, s.load(q)));
         let mut total = s.splat(0.0);
-        let rows = (n - v * LANES).min(LANES);
-        match &mut rule {
-            BlockRule::Responsibilities => {
-                for q in q.iter_mut() {
-                    let e = s.exp2(s.sub(s.load(q), largest));
-                    s.store(e, q);
-                    total = s.add(total, e);
-                }
-                s.store(s.div(one, total), out);
-                out.0[rows..].fill(0.0);
-            }
-            BlockRule::Draw { uniforms, labels } => {
-                // Running sums in place of q; the label counts those at or below the threshold.
-                for q in q.iter_mut() {
-                    total = s.add(total, s.exp2(s.sub(s.load(q), largest)));
-                    s.store(total, q);
-                }
-                let threshold = s.mul(total, s.load(&uniforms.next()));
-                let mut label = s.splat(0.0);
-                for q in &q[..k - 1] {
-                    label = s.count_at_most(label, s.load(q), threshold);
-                }
-                write_labels(s, label, out, &mut labels[v * LANES..][..rows]);
-            }
-            BlockRule::Classify { labels } => {
-                // The number of components before the first that attains the maximum.
-                let (mut label, mut open) = (s.splat(0.0), one);
-                for q in q.iter() {
-                    let q = s.load(q);
-                    total = s.add(total, s.exp2(s.sub(q, largest)));
-                    open = s.add_where(s.equal(q, largest), open, s.sub(s.splat(0.0), open));
-                    label = s.add(label, open);
-                }
-                write_labels(s, label, out, &mut labels[v * LANES..][..rows]);
-            }
-        }
+        exponentials::<S, ROOTS>(
+            s,
+            q,
+            largest,
+            #[inline(always)]
+            |e, q| {
+                total = s.add(total, if ROOTS { s.mul(e, e) } else { e });
+                s.store(if RUNNING { total } else { e }, q);
+            },
+        );
+        s.store(total, out);
+        let rows = n - v * LANES;
         if rows < LANES {
-            largest = keep(s, largest, rows, 0.0);
-            total = keep(s, total, rows, 1.0);
-        }
-        largest_total = s.add(largest_total, largest);
-        product = s.mul(product, total);
-        if (v + 1) % PRODUCT == 0 || v + 1 == vectors {
+            out.0[rows..].fill(1.0);
             let mut lanes = Lanes::ZERO;
-            s.store(product, &mut lanes);
-            sums.log2_relative += lanes.0.iter().map(|x| x.log2()).sum::<f64>();
-            product = one;
+            s.store(largest, &mut lanes);
+            lanes.0[rows..].fill(0.0);
+            largest = s.load(&lanes);
         }
+        sum = s.add(sum, largest);
     }
-    sums.log2_largest += s.total(largest_total);
+    s.total(sum)
 }
 
-/// The first lanes of a vector, the others replaced.
+/// The sum of the base-2 logarithms of sums of exponentials: one logarithm per lane and 32 vectors.
 #[inline(always)]
-fn keep<S: Simd>(s: S, x: S::V, rows: usize, otherwise: f64) -> S::V {
-    let mut lanes = Lanes::ZERO;
-    s.store(x, &mut lanes);
-    lanes.0[rows..].fill(otherwise);
-    s.load(&lanes)
+fn log2_of_product<S: Simd>(s: S, totals: &[Lanes]) -> f64 {
+    /// Sums of at most 2^16 terms of at most 1: a product of 32 stays far below the largest double.
+    const FACTORS: usize = 32;
+    let mut sum = 0.0;
+    for totals in totals.chunks(FACTORS) {
+        let product = totals.iter().fold(s.splat(1.0), |product, total| s.mul(product, s.load(total)));
+        let mut lanes = Lanes::ZERO;
+        s.store(product, &mut lanes);
+        sum += lanes.0.iter().map(|x| x.log2()).sum::<f64>();
+    }
+    sum
 }
 
-/// Hands the labels out; lanes past the last row become -1.
+/// The component of each row whose running sum is the first above a uniform number times the total.
 #[inline(always)]
-fn write_labels<S: Simd>(s: S, label: S::V, out: &mut Lanes, labels: &mut [u16]) {
-    s.store(label, out);
-    match labels.as_mut_array::<LANES>() {
-        Some(labels) => *labels = s.to_labels(label),
-        None => {
-            labels.copy_from_slice(&s.to_labels(label)[..labels.len()]);
-            out.0[labels.len()..].fill(-1.0);
+fn drawn_labels<S: Simd>(
+    s: S,
+    k: usize,
+    running: &[Lanes],
+    totals: &[Lanes],
+    uniforms: &mut Uniforms,
+    labels: &mut [Labels],
+) {
+    let mut generators = uniforms.clone();
+    for ((running, total), labels) in running.chunks_exact(k | 1).zip(totals).zip(labels) {
+        let threshold = s.mul(s.load(total), generators.next(s));
+        let mut below = s.no_count();
+        for running in &running[..k - 1] {
+            below = s.count_where(s.at_most(s.load(running), threshold), below);
         }
+        *labels = s.to_labels(below);
+    }
+    *uniforms = generators;
+}
+
+/// The first component of each row that attains the largest q.
+#[inline(always)]
+fn labels_of_largest<S: Simd>(s: S, k: usize, q: &[Lanes], labels: &mut [Labels]) {
+    for (q, labels) in q.chunks_exact(k | 1).zip(labels) {
+        let largest = q[1..k].iter().fold(s.load(&q[0]), |largest, q| s.max(largest, s.load(q)));
+        let (mut running, mut from) = (s.splat(f64::NEG_INFINITY), s.no_count());
+        for q in &q[..k - 1] {
+            running = s.max(running, s.load(q));
+            from = s.count_where(s.at_most(largest, running), from);
+        }
+        *labels = s.to_labels(from).map(|from| (k - 1) as u16 - from);
+    }
+}
+
+/// `2^(q - largest)` of each q in turn, four at once where there are as many.
+#[inline(always)]
+fn exponentials<S: Simd, const ROOTS: bool>(
+    s: S,
+    q: &mut [Lanes],
+    largest: S::V,
+    mut then: impl FnMut(S::V, &mut Lanes),
+) {
+    let mut fours = q.chunks_exact_mut(4);
+    for four in &mut fours {
+        some_exponentials::<S, 4, ROOTS>(s, four, largest, &mut then);
+    }
+    match fours.into_remainder() {
+        [] => {}
+        rest @ [_] => some_exponentials::<S, 1, ROOTS>(s, rest, largest, &mut then),
+        rest @ [_, _] => some_exponentials::<S, 2, ROOTS>(s, rest, largest, &mut then),
+        rest => some_exponentials::<S, 3, ROOTS>(s, rest, largest, &mut then),
+    }
+}
+
+#[inline(always)]
+fn some_exponentials<S: Simd, const C: usize, const ROOTS: bool>(
+    s: S,
+    q: &mut [Lanes],
+    largest: S::V,
+    then: &mut impl FnMut(S::V, &mut Lanes),
+) {
+    /// A density, or the square of its root, is a normal number or 0.
+    const LIMITS: [f64; 2] = [-1021.0, -510.0];
+    let mut exponents = [largest; C];
+    for i in 0..C {
+        exponents[i] = s.sub(s.load(&q[i]), largest);
+    }
+    let exponentials = s.exp2(exponents, LIMITS[usize::from(ROOTS)]);
+    for i in 0..C {
+        then(exponentials[i], &mut q[i]);
     }
 }
 
 /// Sums of one component in d = D <= 4, all in registers.
-struct SmallSums<V, const D: usize> {
-    weight: V,
-    first: [V; D],
-    second: [[V; D]; D],
+struct SmallSums<S: Simd, const D: usize> {
+    weight: S::V,
+    first: [S::V; D],
+    second: [[S::V; D]; D],
 }
 
-impl<V: Copy, const D: usize> SmallSums<V, D> {
+impl<S: Simd, const D: usize> SmallSums<S, D> {
     #[inline(always)]
-    fn new(zero: V) -> Self {
+    fn new(s: S) -> Self {
+        let zero = s.splat(0.0);
         Self { weight: zero, first: [zero; D], second: [[zero; D]; D] }
     }
 
+    /// Sums under responsibilities: exponentials, `stride` apart, times the inverses of their sums.
     #[inline(always)]
-    fn add_to<S: Simd<V = V>>(&self, s: S, k: usize, sums: &mut Sums) {
-        sums.weights[k] += s.total(self.weight);
-        for i in 0..D {
-            sums.first[k * D + i] += s.total(self.first[i]);
-            for j in 0..=i {
-                sums.second[k * triangle::row(D) + triangle::row(i) + j] += s.total(self.second[i][j]);
+    fn of_weight(s: S, centre: &[f64], x: [&[Lanes]; D], (q, stride): (&[Lanes], usize), inverses: &[Lanes]) -> Self {
+        let mut sums = Self::new(s);
+        for (v, inverse) in inverses.iter().enumerate() {
+            let w = s.mul(s.load(&q[v * stride]), s.load(inverse));
+            sums.weight = s.add(sums.weight, w);
+            let mut z = [w; D];
+            for i in 0..D {
+                z[i] = s.sub(s.load(&x[i][v]), s.splat(centre[i]));
+                let wz = s.mul(w, z[i]);
+                sums.first[i] = s.add(sums.first[i], wz);
+                for j in 0..=i {
+                    sums.second[i][j] = s.mul_add(wz, z[j], sums.second[i][j]);
+                }
             }
         }
+        sums
+    }
+
+    /// Sums of the rows with a label.
+    #[inline(always)]
+    fn of_label(s: S, centre: &[f64], x: [&[Lanes]; D], labels: &[Labels], label: u16) -> Self {
+        let (mut sums, mut count) = (Self::new(s), s.no_count());
+        for (v, labels) in labels.iter().enumerate() {
+            let members = s.members(labels, label);
+            count = s.count_where(members, count);
+            let mut z = sums.first;
+            for i in 0..D {
+                z[i] = s.sub(s.load(&x[i][v]), s.splat(centre[i]));
+                sums.first[i] = s.add_where(members, sums.first[i], z[i]);
+                for j in 0..=i {
+                    sums.second[i][j] = s.mul_add_where(members, z[i], z[j], sums.second[i][j]);
+                }
+            }
+        }
+        sums.weight = s.load(&Lanes(s.to_labels(count).map(f64::from)));
+        sums
+    }
+
+    /// Adds the lanes up, into second moments, first moments and weight.
+    #[inline(always)]
+    fn add_to(&self, s: S, moments: &mut [f64]) {
+        let (second, rest) = moments.split_at_mut(triangle::row(D));
+        for i in 0..D {
+            for j in 0..=i {
+                second[triangle::row(i) + j] += s.total(self.second[i][j]);
+            }
+            rest[i] += s.total(self.first[i]);
+        }
+        rest[D] += s.total(self.weight);
     }
 }
 
-/// Sums under the responsibilities of component k: exponentials times the inverses of their sums.
+/// First and second moments per axis (with ONE, second ones of all axes together), four axes at once. `add` adds the
+/// differences of vector v of the rows to both.
 #[inline(always)]
-fn sums_of_weight<S: Simd, const D: usize>(
+fn sums_of_axes<S: Simd, const ONE: bool>(
     s: S,
-    k: usize,
-    stride: usize,
+    (x, vectors): (&[Lanes], usize),
     centre: &[f64],
-    x: [&[Lanes]; D],
-    q: &[Lanes],
-    inverses: &[Lanes],
-) -> SmallSums<S::V, D> {
-    let mut sums = SmallSums::new(s.splat(0.0));
-    for (v, inverse) in inverses.iter().enumerate() {
-        let w = s.mul(s.load(&q[v * stride + k]), s.load(inverse));
-        sums.weight = s.add(sums.weight, w);
-        let mut z = [w; D];
-        for i in 0..D {
-            z[i] = s.sub(s.load(&x[i][v]), s.splat(centre[i]));
-            let wz = s.mul(w, z[i]);
-            sums.first[i] = s.add(sums.first[i], wz);
-            for j in 0..=i {
-                sums.second[i][j] = s.mul_add(wz, z[j], sums.second[i][j]);
-            }
-        }
+    moments: &mut [f64],
+    add: impl Fn(usize, S::V, (S::V, S::V)) -> (S::V, S::V),
+) {
+    let (second, first) = moments.split_at_mut(if ONE { 1 } else { centre.len() });
+    let mut j = 0;
+    while j < centre.len() {
+        let (x, c, first) = (&x[j * STRIDE..], &centre[j..], &mut first[j..]);
+        let second = if ONE { &mut second[..] } else { &mut second[j..] };
+        j += match centre.len() - j {
+            1 => some_axes::<S, 1, ONE>(s, (x, vectors), c, (first, second), &add),
+            2 => some_axes::<S, 2, ONE>(s, (x, vectors), c, (first, second), &add),
+            3 => some_axes::<S, 3, ONE>(s, (x, vectors), c, (first, second), &add),
+            _ => some_axes::<S, 4, ONE>(s, (x, vectors), c, (first, second), &add),
+        };
     }
-    sums
 }
 
-/// Sums of the rows with label k.
+/// The first A axes; A.
 #[inline(always)]
-fn sums_of_label<S: Simd, const D: usize>(
+fn some_axes<S: Simd, const A: usize, const ONE: bool>(
     s: S,
-    k: usize,
+    (x, vectors): (&[Lanes], usize),
     centre: &[f64],
-    x: [&[Lanes]; D],
-    labels: &[Lanes],
-) -> SmallSums<S::V, D> {
-    let (mut sums, label, one) = (SmallSums::new(s.splat(0.0)), s.splat(k as f64), s.splat(1.0));
-    for (v, labels) in labels.iter().enumerate() {
-        let members = s.equal(s.load(labels), label);
-        sums.weight = s.add_where(members, sums.weight, one);
-        let mut z = [one; D];
-        for i in 0..D {
-            z[i] = s.sub(s.load(&x[i][v]), s.splat(centre[i]));
-            sums.first[i] = s.add_where(members, sums.first[i], z[i]);
-            for j in 0..=i {
-                sums.second[i][j] = s.mul_add_where(members, z[i], z[j], sums.second[i][j]);
-            }
+    (first, second): (&mut [f64], &mut [f64]),
+    add: &impl Fn(usize, S::V, (S::V, S::V)) -> (S::V, S::V),
+) -> usize {
+    let mut columns: [&[Lanes]; A] = [&[]; A];
+    for a in 0..A {
+        columns[a] = &x[a * STRIDE..][..vectors];
+    }
+    let mut sums = [(s.splat(0.0), s.splat(0.0)); A];
+    for v in 0..vectors {
+        for a in 0..A {
+            sums[a] = add(v, s.sub(s.load(&columns[a][v]), s.splat(centre[a])), sums[a]);
         }
     }
-    sums
+    for a in 0..A {
+        first[a] += s.total(sums[a].0);
+        second[if ONE { 0 } else { a }] += s.total(sums[a].1);
+    }
+    A
+}
+
+/// Sums under responsibilities, component after component: differences and ones, scaled by the root of the
+/// responsibility, serve both sides of the products.
+#[inline(always)]
+fn sums_of_weights<S: Simd, const T: usize>(
+    s: S,
+    p: &Parameters,
+    centres: &[f64],
+    vectors: usize,
+    scratch: &mut Scratch,
+    sums: &mut Sums,
+) {
+    let (d, stride) = (p.d(), p.k() | 1);
+    let Scratch { x, q, totals, w, z, .. } = scratch;
+    let roots = &mut w[..vectors];
+    for (k, centre) in centres.chunks_exact(d).enumerate() {
+        for ((root, inverse), q) in roots.iter_mut().zip(&*totals).zip(q[k..].iter().step_by(stride)) {
+            s.store(s.mul(s.load(q), s.load(inverse)), root);
+        }
+        let source = Source { x, centre, roots };
+        products::<S, T, true>(s, d + 1, vectors, source, z, sums.moments_mut(k));
+    }
+}
+
+/// Sums under labels: the rows of each component are gathered, so that each counts once.
+#[inline(always)]
+fn sums_of_members<S: Simd, const T: usize>(
+    s: S,
+    p: &Parameters,
+    centres: &[f64],
+    (rows, n): (&[f64], usize),
+    scratch: &mut Scratch,
+    sums: &mut Sums,
+) {
+    let d = p.d();
+    let Scratch { labels, z, order, starts, .. } = scratch;
+    sort_by_label(p.k(), n, labels, order, starts);
+    for (k, centre) in centres.chunks_exact(d).enumerate() {
+        let members = &order[starts[k]..starts[k + 1]];
+        gather(s, rows, d, members, centre, z);
+        let source = Source { x: &[], centre: &[], roots: &[] };
+        products::<S, T, false>(s, d + 1, members.len().div_ceil(LANES), source, z, sums.moments_mut(k));
+    }
 }
 
 /// Sorts the rows of a block by label; component k has `order[starts[k]..starts[k + 1]]`.
 #[inline(always)]
-fn sort_by_label(k: usize, n: usize, labels: &[Lanes], order: &mut [u16], starts: &mut [usize]) {
-    let label = |r: usize| labels[r / LANES].0[r % LANES] as usize;
+fn sort_by_label(k: usize, n: usize, labels: &[Labels], order: &mut [u16], starts: &mut [usize]) {
+    let labels = &labels.as_flattened()[..n];
     starts.fill(0);
     // Counts two places ahead become ends one place ahead, which turn into starts as rows are put in place.
-    (0..n).for_each(|r| starts[label(r) + 2] += 1);
+    labels.iter().for_each(|label| starts[usize::from(*label) + 2] += 1);
     for k in 0..k {
         starts[k + 2] += starts[k + 1];
     }
-    for r in 0..n {
-        let next = &mut starts[label(r) + 1];
+    for (r, label) in labels.iter().enumerate() {
+        let next = &mut starts[usize::from(*label) + 1];
         order[*next] = r as u16;
         *next += 1;
     }
 }
 
-/// Fills z with the differences of some rows of a block to a centre, zeros up to the next whole vector.
+/// Fills z with the differences of some rows of a block to a centre and with ones; zeros up to the next whole vector.
 #[inline(always)]
-fn gather(rows: &[f64], d: usize, members: &[u16], centre: &[f64], z: &mut [Lanes]) {
+fn gather<S: Simd>(s: S, rows: &[f64], d: usize, members: &[u16], centre: &[f64], z: &mut [Lanes]) {
     for (v, members) in members.chunks(LANES).enumerate() {
-        if members.len() < LANES {
-            (0..d).for_each(|j| z[j * STRIDE + v] = Lanes::ZERO);
-        }
-        for (l, &r) in members.iter().enumerate() {
-            let row = &rows[usize::from(r) * d..][..d];
-            for (j, (x, c)) in row.iter().zip(centre).enumerate() {
-                z[j * STRIDE + v].0[l] = x - c;
-            }
-        }
+        // The centre stands in for rows past the last: its difference to itself is zero.
+        let row = |l: usize| members.get(l).map_or(centre, |&r| &rows[usize::from(r) * d..][..d]);
+        columns(
+            s,
+            d,
+            row,
+            #[inline(always)]
+            |j, column| s.store(s.sub(column, s.splat(centre[j])), &mut z[j * STRIDE + v]),
+        );
+        let ones = &mut z[d * STRIDE + v].0;
+        *ones = [1.0; LANES];
+        ones[members.len()..].fill(0.0);
     }
 }
 
-/// Adds `sum z_i z_j` for j <= i: a symmetric rank update in tiles of T x T, smaller ones at the end.
+/// What columns of z are made of: `root (x - centre)`, the last from ones.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    x: &'a [Lanes],
+    centre: &'a [f64],
+    roots: &'a [Lanes],
+}
+
+/// Adds `sum z_i z_j` for j <= i over some columns: a symmetric rank update in tiles of T x T, smaller ones at the end.
+/// With MAKE the tiles on the diagonal, where a column is needed first, make it from the source: stores cost nothing
+/// between the products.
 #[inline(always)]
-fn second_moments<S: Simd, const T: usize>(s: S, (d, vectors): (usize, usize), z: &[Lanes], second: &mut [f64]) {
-    let whole = d - d % T;
+fn products<S: Simd, const T: usize, const MAKE: bool>(
+    s: S,
+    columns: usize,
+    vectors: usize,
+    source: Source<'_>,
+    z: &mut [Lanes],
+    sums: &mut [f64],
+) {
+    let whole = columns - columns % T;
     for i in (0..whole).step_by(T) {
-        for j in (0..=i).step_by(T) {
-            tile::<S, T, T>(s, vectors, z, (i, j), second);
+        diagonal_tile::<S, T, MAKE>(s, vectors, source, z, i, sums);
+        for j in (0..i).step_by(T) {
+            tile::<S, T, T>(s, vectors, z, (i, j), sums);
         }
     }
-    match d - whole {
-        1 => last_rows::<S, 1, T>(s, vectors, z, whole, second),
-        2 => last_rows::<S, 2, T>(s, vectors, z, whole, second),
-        3 => last_rows::<S, 3, T>(s, vectors, z, whole, second),
+    match columns - whole {
+        1 => last_rows::<S, 1, T, MAKE>(s, vectors, source, z, whole, sums),
+        2 => last_rows::<S, 2, T, MAKE>(s, vectors, source, z, whole, sums),
+        3 => last_rows::<S, 3, T, MAKE>(s, vectors, source, z, whole, sums),
         _ => {}
     }
 }
 
 /// The R < T rows from `whole` on, below the last whole tile.
 #[inline(always)]
-fn last_rows<S: Simd, const R: usize, const T: usize>(
+fn last_rows<S: Simd, const R: usize, const T: usize, const MAKE: bool>(
     s: S,
     vectors: usize,
-    z: &[Lanes],
+    source: Source<'_>,
+    z: &mut [Lanes],
     whole: usize,
-    second: &mut [f64],
+    sums: &mut [f64],
 ) {
+    diagonal_tile::<S, R, MAKE>(s, vectors, source, z, whole, sums);
     for j in (0..whole).step_by(T) {
-        tile::<S, R, T>(s, vectors, z, (whole, j), second);
+        tile::<S, R, T>(s, vectors, z, (whole, j), sums);
     }
-    tile::<S, R, R>(s, vectors, z, (whole, whole), second);
 }
 
-/// Products of columns i to i + R of z with columns j to j + C, kept where the second does not pass the first.
+/// Products of columns i to i + R of z with each other, where the second does not pass the first.
+#[inline(always)]
+fn diagonal_tile<S: Simd, const R: usize, const MAKE: bool>(
+    s: S,
+    vectors: usize,
+    source: Source<'_>,
+    z: &mut [Lanes],
+    i: usize,
+    sums: &mut [f64],
+) {
+    let Source { x, centre, roots } = source;
+    let mut columns: [&mut [Lanes]; R] = std::array::from_fn(|_| &mut [][..]);
+    for (column, z) in columns.iter_mut().zip(z[i * STRIDE..].chunks_exact_mut(STRIDE)) {
+        *column = &mut z[..vectors];
+    }
+    let (mut from, mut c): ([&[Lanes]; R], _) = ([&[]; R], [s.splat(0.0); R]);
+    if MAKE {
+        for r in 0..R {
+            from[r] = &x[(i + r) * STRIDE..][..vectors];
+            c[r] = s.splat(centre.get(i + r).copied().unwrap_or(0.0));
+        }
+    }
+    let mut products = [[s.splat(0.0); R]; R];
+    for v in 0..vectors {
+        let mut row = [s.splat(0.0); R];
+        for r in 0..R {
+            if MAKE {
+                row[r] = s.mul(s.load(&roots[v]), s.sub(s.load(&from[r][v]), c[r]));
+                s.store(row[r], &mut columns[r][v]);
+            } else {
+                row[r] = s.load(&columns[r][v]);
+            }
+        }
+        for r in 0..R {
+            for c in 0..=r {
+                products[r][c] = s.mul_add(row[r], row[c], products[r][c]);
+            }
+        }
+    }
+    for r in 0..R {
+        for c in 0..=r {
+            sums[triangle::row(i + r) + i + c] += s.total(products[r][c]);
+        }
+    }
+}
+
+/// Products of columns i to i + R of z with columns j to j + C.
 #[inline(always)]
 fn tile<S: Simd, const R: usize, const C: usize>(
     s: S,
     vectors: usize,
     z: &[Lanes],
     (i, j): (usize, usize),
-    second: &mut [f64],
+    sums: &mut [f64],
 ) {
     let mut left: [&[Lanes]; R] = [&[]; R];
     for r in 0..R {
@@ -791,7 +936,7 @@ fn tile<S: Simd, const R: usize, const C: usize>(
     for c in 0..C {
         right[c] = &z[(j + c) * STRIDE..][..vectors];
     }
-    let mut sums = [[s.splat(0.0); C]; R];
+    let mut products = [[s.splat(0.0); C]; R];
     for v in 0..vectors {
         let mut b = [s.splat(0.0); C];
         for c in 0..C {
@@ -800,13 +945,13 @@ fn tile<S: Simd, const R: usize, const C: usize>(
         for r in 0..R {
             let a = s.load(&left[r][v]);
             for c in 0..C {
-                sums[r][c] = s.mul_add(a, b[c], sums[r][c]);
+                products[r][c] = s.mul_add(a, b[c], products[r][c]);
             }
         }
     }
     for r in 0..R {
-        for c in 0..C.min(i + r + 1 - j) {
-            second[triangle::row(i + r) + j + c] += s.total(sums[r][c]);
+        for c in 0..C {
+            sums[triangle::row(i + r) + j + c] += s.total(products[r][c]);
         }
     }
 }

@@ -31,8 +31,12 @@ mod covariance;
 mod mixture;
 mod statistics;
 
+mod instruction_set;
 mod simd;
 mod uniforms;
+
+mod parameters;
+mod sums;
 
 mod kernel;
 mod sweep;
@@ -55,7 +59,7 @@ pub use covariance::{Covariance, NotPositiveDefinite};
 pub use data::{Data, DataError};
 pub use dirichlet::Dirichlet;
 pub use initialisation::{Seeding, SeedingError, seed_mixture};
-pub use kernel::InstructionSet;
+pub use instruction_set::InstructionSet;
 pub use matching::{bhattacharyya_distance, match_mixture};
 pub use mixture::{Mixture, MixtureError};
 pub use model::{ComponentPrior, Model, ModelError, Prior};

@@ -1,8 +1,12 @@
 //! One pass over the rows, shared by EM and Gibbs sampling: log densities, the rule's weights, statistics.
 
-use crate::kernel::{BLOCK, Block, BlockRule, InstructionSet, Parameters, Scratch, Sums};
+use rayon::prelude::*;
+
+use crate::kernel::{BLOCK, Block, BlockRule, Scratch};
+use crate::parameters::Parameters;
+use crate::sums::Sums;
 use crate::uniforms::Uniforms;
-use crate::{Data, Mixture, Shape, Statistics, Streams};
+use crate::{Data, InstructionSet, Mixture, Statistics, Streams};
 
 /// The component of a row, from 0.
 pub type Label = u16;
@@ -13,12 +17,15 @@ pub const MAX_COMPONENTS: usize = Label::MAX as usize;
 /// Rows of one parallel task. Sums of tasks are added in order, so results do not depend on threads.
 const CHUNK: usize = 16 * BLOCK;
 
+/// Tasks per thread between two times that all threads wait for each other.
+const WAVE: usize = 8;
+
 /// What the pass does with the log densities of a row.
 #[derive(Debug)]
 pub enum Rule<'a> {
     /// EM: weights are responsibilities.
     Responsibilities,
-    /// Gibbs: each row draws its component. The uniform numbers come from the streams by `sweep` and block of rows,
+    /// Gibbs: each row draws its component. The uniform numbers come from the streams by `sweep` and chunk of rows,
     /// so a sweep with the same number draws the same labels.
     Draw {
         /// The streams of this chain.
@@ -59,11 +66,12 @@ pub struct Workspace {
 struct Slot {
     scratch: Scratch,
     sums: Sums,
+    labels: Vec<Label>,
 }
 
 impl Slot {
     fn new() -> Self {
-        Self { scratch: Scratch::new(), sums: Sums::new() }
+        Self { scratch: Scratch::new(), sums: Sums::new(), labels: Vec::new() }
     }
 }
 
@@ -128,17 +136,20 @@ pub fn sweep(
         statistics.k() == k && statistics.d() == d && statistics.scatter(0).shape() == shape,
         "statistics of another mixture"
     );
+    if let Rule::Draw { labels, .. } | Rule::Classify { labels } = &rule {
+        assert!(labels.len() == data.n(), "{} labels for {} rows", labels.len(), data.n());
+    }
     workspace.parameters.set(mixture);
     workspace.centres.clear();
     workspace.centres.extend_from_slice(mixture.means());
-    pass(data, shape, k, &mut rule, workspace);
-    set_statistics(statistics, workspace, shape);
+    pass(data, mixture, &mut rule, workspace);
+    set_statistics(statistics, workspace);
     if far_moved(mixture, statistics) {
         for k in 0..k {
             workspace.centres[k * d..(k + 1) * d].copy_from_slice(statistics.mean(k));
         }
-        pass(data, shape, k, &mut rule, workspace);
-        set_statistics(statistics, workspace, shape);
+        pass(data, mixture, &mut rule, workspace);
+        set_statistics(statistics, workspace);
     }
     let ln_2 = std::f64::consts::LN_2;
     SweepTotals {
@@ -147,18 +158,12 @@ pub fn sweep(
     }
 }
 
-fn set_statistics(statistics: &mut Statistics, workspace: &Workspace, shape: Shape) {
-    let (d, sums) = (statistics.d(), &workspace.total);
-    let e = shape.n_entries(d);
+fn set_statistics(statistics: &mut Statistics, workspace: &Workspace) {
+    let d = statistics.d();
     for k in 0..statistics.k() {
         let centre = &workspace.centres[k * d..(k + 1) * d];
-        statistics.set_from_sums(
-            k,
-            centre,
-            sums.weights[k],
-            &sums.first[k * d..(k + 1) * d],
-            &sums.second[k * e..(k + 1) * e],
-        );
+        let (second, first, weight) = workspace.total.parts(k);
+        statistics.set_from_sums(k, centre, weight, first, second);
     }
 }
 
@@ -174,107 +179,79 @@ fn far_moved(mixture: &Mixture, statistics: &Statistics) -> bool {
     })
 }
 
-/// All chunks, in waves of as many tasks as there are slots; chunk sums are added in the order of the chunks. A single
-/// chunk runs here and now, without allocating.
-fn pass(data: &Data, shape: Shape, k: usize, rule: &mut Rule<'_>, workspace: &mut Workspace) {
+/// All chunks, in waves of as many tasks as there are slots; chunk sums are added in the order of the chunks.
+fn pass(data: &Data, mixture: &Mixture, rule: &mut Rule<'_>, workspace: &mut Workspace) {
+    let (shape, k, d) = (mixture.shape(), mixture.k(), mixture.d());
     let Workspace { set, parameters, centres, total, slots } = workspace;
-    let (set, parameters, centres) = (*set, &*parameters, &centres[..]);
-    let d = data.d();
-    let n_chunks = data.n().div_ceil(CHUNK);
     total.clear(shape, k, d);
-    let mut rules = ChunkRules::new(rule);
-    if n_chunks > 1 {
-        slots.resize_with(n_chunks.min(4 * rayon::current_num_threads().max(1)), Slot::new);
-    }
-    let run = |index: usize, slot: &mut Slot, rule: ChunkRule<'_>| {
-        let end = ((index + 1) * CHUNK).min(data.n());
-        let rows = &data.values()[index * CHUNK * d..end * d];
-        slot.run(set, parameters, centres, rows, index, rule, (shape, k, d));
+    let (rule, mut labels): (_, &mut [Label]) = match rule {
+        Rule::Responsibilities => (ChunkRule::Responsibilities, &mut []),
+        Rule::Draw { streams, sweep, labels } => (ChunkRule::Draw { streams, sweep: *sweep }, labels),
+        Rule::Classify { labels } => (ChunkRule::Classify, labels),
     };
+    let n_chunks = data.n().div_ceil(CHUNK);
+    if n_chunks > 1 {
+        slots.resize_with(n_chunks.min(WAVE * rayon::current_num_threads()), Slot::new);
+    }
+    let chunks = Chunks { set: *set, parameters, centres, data, rule };
     let wave = slots.len();
     for first in (0..n_chunks).step_by(wave) {
-        let used = wave.min(n_chunks - first);
-        if used == 1 {
-            run(first, &mut slots[0], rules.next());
-        } else {
-            rayon::scope(|scope| {
-                for (i, slot) in slots[..used].iter_mut().enumerate() {
-                    let rule = rules.next();
-                    scope.spawn(move |_| run(first + i, slot, rule));
-                }
-            });
+        let slots = &mut slots[..wave.min(n_chunks - first)];
+        match slots {
+            [slot] => chunks.run(first, slot),
+            _ => slots.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, slot)| chunks.run(first + i, slot)),
         }
-        for slot in &slots[..used] {
+        for slot in slots {
             total.add(&slot.sums);
+            let (part, rest) = labels.split_at_mut(slot.labels.len());
+            part.copy_from_slice(&slot.labels);
+            labels = rest;
         }
     }
 }
 
-/// The part of a rule that one chunk of rows needs.
+/// A rule without the place of its results.
+#[derive(Clone, Copy)]
 enum ChunkRule<'a> {
     Responsibilities,
-    Draw { streams: &'a Streams, sweep: u64, labels: &'a mut [Label] },
-    Classify(&'a mut [Label]),
+    Draw { streams: &'a Streams, sweep: u64 },
+    Classify,
 }
 
-/// A rule, chunk after chunk.
-enum ChunkRules<'a> {
-    Responsibilities,
-    Draw { streams: &'a Streams, sweep: u64, labels: std::slice::ChunksMut<'a, Label> },
-    Classify(std::slice::ChunksMut<'a, Label>),
+/// What the chunks of a pass share.
+struct Chunks<'a> {
+    set: InstructionSet,
+    parameters: &'a Parameters,
+    centres: &'a [f64],
+    data: &'a Data,
+    rule: ChunkRule<'a>,
 }
 
-impl<'a> ChunkRules<'a> {
-    fn new(rule: &'a mut Rule<'_>) -> Self {
-        match rule {
-            Rule::Responsibilities => Self::Responsibilities,
-            Rule::Draw { streams, sweep, labels } => {
-                Self::Draw { streams, sweep: *sweep, labels: labels.chunks_mut(CHUNK) }
-            }
-            Rule::Classify { labels } => Self::Classify(labels.chunks_mut(CHUNK)),
-        }
-    }
-
-    fn next(&mut self) -> ChunkRule<'a> {
-        match self {
-            Self::Responsibilities => ChunkRule::Responsibilities,
-            Self::Draw { streams, sweep, labels } => {
-                ChunkRule::Draw { streams, sweep: *sweep, labels: labels.next().unwrap_or_default() }
-            }
-            Self::Classify(labels) => ChunkRule::Classify(labels.next().unwrap_or_default()),
-        }
-    }
-}
-
-impl Slot {
-    /// Runs the blocks of one chunk.
-    #[expect(clippy::too_many_arguments, reason = "all that a chunk depends on, once")]
-    fn run(
-        &mut self,
-        set: InstructionSet,
-        parameters: &Parameters,
-        centres: &[f64],
-        rows: &[f64],
-        index: usize,
-        mut rule: ChunkRule<'_>,
-        (shape, k, d): (Shape, usize, usize),
-    ) {
-        self.scratch.reserve(k, d);
-        self.sums.clear(shape, k, d);
-        for (b, rows) in rows.chunks(BLOCK * d).enumerate() {
-            let (start, end) = (b * BLOCK, b * BLOCK + rows.len() / d);
-            let mut uniforms;
-            let rule = match &mut rule {
-                ChunkRule::Responsibilities => BlockRule::Responsibilities,
-                ChunkRule::Classify(labels) => BlockRule::Classify { labels: &mut labels[start..end] },
-                ChunkRule::Draw { streams, sweep, labels } => {
-                    let block = (index * (CHUNK / BLOCK) + b) as u64;
-                    uniforms = Uniforms::new(streams.rng(*sweep << 28 | block));
-                    BlockRule::Draw { uniforms: &mut uniforms, labels: &mut labels[start..end] }
-                }
+impl Chunks<'_> {
+    /// Runs the blocks of one chunk, into the sums and labels of a slot.
+    fn run(&self, index: usize, slot: &mut Slot) {
+        let Self { parameters, centres, data, .. } = *self;
+        let (shape, k, d) = (parameters.shape(), parameters.k(), parameters.d());
+        let (start, end) = (index * CHUNK, ((index + 1) * CHUNK).min(data.n()));
+        let Slot { scratch, sums, labels } = slot;
+        scratch.reserve(k, d);
+        sums.clear(shape, k, d);
+        let mut uniforms = match self.rule {
+            ChunkRule::Draw { streams, sweep } => Some(Uniforms::new(streams.rng(sweep << 28 | index as u64))),
+            _ => None,
+        };
+        labels.resize(if matches!(self.rule, ChunkRule::Responsibilities) { 0 } else { end - start }, 0);
+        let mut labels = labels.chunks_mut(BLOCK);
+        let mut blocks = data.values()[start * d..end * d].chunks(BLOCK * d).peekable();
+        while let Some(rows) = blocks.next() {
+            let next = blocks.peek().copied().unwrap_or_default();
+            let labels = labels.next().unwrap_or_default();
+            let rule = match (self.rule, &mut uniforms) {
+                (ChunkRule::Draw { .. }, Some(uniforms)) => BlockRule::Draw { uniforms, labels },
+                (ChunkRule::Responsibilities, _) => BlockRule::Responsibilities,
+                _ => BlockRule::Classify { labels },
             };
-            let (scratch, sums) = (&mut self.scratch, &mut self.sums);
-            Block { parameters, centres, rows, rule, scratch, sums }.run_on(set);
+            Block { parameters, centres, rows, next, rule, scratch, sums }.run_on(self.set);
         }
     }
 }
