@@ -1,26 +1,25 @@
 //! The command line: what a user types, what is printed, which status is left.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::bench::{BenchArgs, BenchError, bench};
-use crate::config::ConfigError;
 use crate::experiment::{Experiment, Fit, Method};
 use crate::fitted::Outcome;
 use crate::output::{OutputError, ResultsDir};
 use crate::progress::Progress;
 use crate::report::terminal;
-use crate::resolve::load;
+use crate::resolve::{LoadError, load};
 use crate::run::run;
 use crate::summary::Summary;
 use crate::write::Writer;
 
 /// Fits Gaussian mixture models to simulated or real data by EM and Gibbs sampling, and compares what each recovered.
 ///
-/// An experiment is one RON file: the data (a CSV file, or a simulation with known parameters), one model with its
+/// An experiment is one RON file: the data (a CSV, NumPy or Parquet file, or a simulation with known parameters), one model with its
 /// priors, and the fits to run on it. The results go to a folder named after the experiment: summary.json (numbers),
 /// report.html (pictures), draws-*.zarr (posterior draws, for ArviZ), experiment.ron (the experiment with every default
 /// filled in: running it again gives the same bits) and manifest.json (what ran where).
@@ -69,6 +68,8 @@ struct RunArgs {
     /// Threads to run on; all processors if left out. The results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    #[command(flatten)]
+    scratch: Scratch,
     /// Prints nothing but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -79,6 +80,17 @@ struct CheckArgs {
     /// One or more experiments.
     #[arg(required = true, value_name = "CONFIG")]
     configs: Vec<PathBuf>,
+    #[command(flatten)]
+    scratch: Scratch,
+}
+
+#[derive(Debug, Args)]
+struct Scratch {
+    /// The folder on whose disk data files are decoded that cannot be mapped as they are (Parquet, and .npy of another
+    /// kind than little-endian float64 row after row); that of the results if left out. The copy has no name and goes
+    /// with the process.
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
 }
 
 /// What a run can end with besides success.
@@ -115,9 +127,13 @@ fn say(to: &mut dyn Write, text: &str) {
     let _ = writeln!(to, "{text}");
 }
 
-fn read_all(configs: &[PathBuf], seed: Option<u64>) -> Result<Vec<Experiment>, Failure> {
-    let wrong = |error: ConfigError| Failure::Input(miette::Report::new(error));
-    let experiments = configs.iter().map(|path| load(path, seed).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
+fn read_all(configs: &[PathBuf], seed: Option<u64>, scratch: &Path) -> Result<Vec<Experiment>, Failure> {
+    let wrong = |error: LoadError| match error {
+        LoadError::Input(error) => Failure::Input(miette::Report::new(error)),
+        LoadError::Output(error) => Failure::Running(miette::Report::msg(error)),
+    };
+    let experiments = configs.iter().map(|path| load(path, seed, scratch).map_err(wrong));
+    let experiments = experiments.collect::<Result<Vec<_>, _>>()?;
     for (i, experiment) in experiments.iter().enumerate() {
         if let Some(other) = experiments[..i].iter().position(|other| other.name == experiment.name) {
             let (a, b) = (configs[other].display(), configs[i].display());
@@ -129,7 +145,8 @@ fn read_all(configs: &[PathBuf], seed: Option<u64>) -> Result<Vec<Experiment>, F
 }
 
 fn check_all(args: &CheckArgs) -> Result<bool, Failure> {
-    for experiment in read_all(&args.configs, None)? {
+    let scratch = args.scratch.scratch.as_deref().unwrap_or(Path::new("."));
+    for experiment in read_all(&args.configs, None, scratch)? {
         say(&mut std::io::stdout(), &outline(&experiment));
     }
     Ok(true)
@@ -184,7 +201,8 @@ fn run_all(args: &RunArgs) -> Result<bool, Failure> {
         .num_threads(threads)
         .build()
         .map_err(|error| Failure::Running(miette::Report::msg(error)))?;
-    let experiments = read_all(&args.configs, args.seed)?;
+    let scratch = args.scratch.scratch.as_deref().unwrap_or(&args.out);
+    let experiments = pool.install(|| read_all(&args.configs, args.seed, scratch))?;
     // All folders are opened before the first run: a folder that cannot be written costs nothing then.
     let folders = experiments
         .iter()

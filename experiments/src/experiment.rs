@@ -1,10 +1,13 @@
 //! The experiment as used: data, models and settings that are known to fit each other.
 
-use gmm_core::{Data, Mixture, Model};
+use std::io::{self, Write};
+
+use gmm_core::{Data, Label, Mixture, Model};
 use gmm_em::Em;
 use gmm_mcmc::Gibbs;
 
 use crate::config;
+use crate::rows::Classes;
 
 /// An experiment that can run.
 #[derive(Debug, Clone)]
@@ -36,8 +39,29 @@ pub struct DataSet {
     pub labels: Option<Labels>,
     /// The mixture that the rows are known to come from.
     pub truth: Option<Mixture>,
-    /// The rows as a file, where they did not come from one.
-    pub csv: Option<String>,
+    /// Whether the rows come from no file: the results then hold them.
+    pub is_simulated: bool,
+}
+
+impl DataSet {
+    /// Writes the rows with their classes as a comma-separated file.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub(crate) fn write_csv(&self, to: &mut impl Write) -> io::Result<()> {
+        write!(to, "{}", self.columns.join(","))?;
+        writeln!(to, "{}", if self.labels.is_some() { ",component" } else { "" })?;
+        for (i, row) in self.data.rows().enumerate() {
+            for (j, x) in row.iter().enumerate() {
+                write!(to, "{}{x}", if j == 0 { "" } else { "," })?;
+            }
+            match &self.labels {
+                Some(labels) => writeln!(to, ",{}", labels.classes[usize::from(labels.of_rows[i])])?,
+                None => writeln!(to)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A known class for each row.
@@ -46,7 +70,13 @@ pub struct Labels {
     /// The names of the classes, in the order of their first row.
     pub classes: Vec<String>,
     /// The class of each row (n), as an index.
-    pub of_rows: Vec<usize>,
+    pub of_rows: Vec<Label>,
+}
+
+impl From<Classes> for Labels {
+    fn from(classes: Classes) -> Self {
+        Self { classes: classes.names, of_rows: classes.of_rows }
+    }
 }
 
 /// One fit of the experiment.

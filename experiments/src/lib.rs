@@ -12,6 +12,9 @@
 pub mod config;
 pub mod output;
 
+mod digest;
+mod rows;
+
 mod experiment;
 mod resolve;
 
@@ -33,6 +36,6 @@ pub mod cli;
 pub use compare::{Comparison, compare};
 pub use experiment::{DataSet, Experiment, Fit, Labels, Method};
 pub use fitted::{EmDetail, FitResult, GibbsDetail, Outcome, Warning};
-pub use resolve::{load, resolve};
+pub use resolve::{LoadError, load, resolve};
 pub use run::run;
 pub use summary::Summary;

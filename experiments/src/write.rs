@@ -1,14 +1,15 @@
 //! Results to bytes to disk: everything of one experiment, each file whole, all of it together.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use gmm_core::{InstructionSet, Shape, Structure};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::config;
+use crate::digest::Digested;
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, GibbsDetail, Outcome};
 use crate::output::{DrawsTable, OutputError, ResultsDir, Values, Variable, write_draws};
@@ -26,7 +27,7 @@ pub(crate) struct Writer<'a> {
 #[derive(Debug, Clone, Serialize)]
 struct WrittenFile {
     name: String,
-    bytes: usize,
+    bytes: u64,
     sha256: String,
 }
 
@@ -66,8 +67,16 @@ impl<'a> Writer<'a> {
         let mut writer = Self { experiment, folder, started: SystemTime::now(), files: Vec::new() };
         let ron = config::to_ron(&experiment.config);
         writer.write("experiment.ron", ron.as_bytes())?;
-        if let Some(csv) = &experiment.data.csv {
-            writer.write("data.csv", csv.as_bytes())?;
+        if experiment.data.is_simulated {
+            let mut bytes = 0;
+            writer.folder.write_with("data.csv", |to| {
+                let mut counted = Digested::new(to);
+                experiment.data.write_csv(&mut counted)?;
+                bytes = counted.finish().1;
+                Ok(())
+            })?;
+            let sha256 = experiment.data.sha256.clone();
+            writer.files.push(WrittenFile { name: "data.csv".to_owned(), bytes, sha256 });
         }
         Ok(writer)
     }
@@ -116,8 +125,10 @@ impl<'a> Writer<'a> {
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
         self.folder.write(name, bytes)?;
         self.files.retain(|file| file.name != name);
-        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        self.files.push(WrittenFile { name: name.to_owned(), bytes: bytes.len(), sha256 });
+        let mut digested = Digested::new(std::io::sink());
+        let _ = digested.write_all(bytes);
+        let (sha256, bytes) = digested.finish();
+        self.files.push(WrittenFile { name: name.to_owned(), bytes, sha256 });
         Ok(())
     }
 }

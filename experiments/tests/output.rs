@@ -3,6 +3,8 @@
 // clippy.toml allows these in tests, but not in the functions that tests share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use experiments::output::{
     DrawsFault, DrawsTable, NameFault, OutputError, ResultsDir, Values, Variable, write_draws, write_whole,
 };
+use common::Tmpfs;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -48,31 +51,6 @@ fn assert_tells(error: &OutputError, path: &Path, reason: &str) {
     let message = error.to_string();
     assert!(message.contains(&path.display().to_string()), "{message}");
     assert!(message.contains(reason), "{message}");
-}
-
-/// A mounted tmpfs; `None` where this process may not mount.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    fn mount(at: &Path, options: &str) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "gmm-test"])
-            .arg(at)
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        if !mounted {
-            println!("not tried: no tmpfs can be mounted here");
-        }
-        mounted.then(|| Self(at.to_path_buf()))
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        // Lazily: a process that another test is just starting may hold a file here open for a moment.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 // ---------------------------------------------------------------------------------------------- whole files

@@ -1,6 +1,6 @@
 //! Rows drawn from a given mixture.
 
-use gmm_core::{Data, DataError, Mixture};
+use gmm_core::{Data, DataError, Label, Mixture};
 use rand::Rng;
 use thiserror::Error;
 
@@ -19,7 +19,7 @@ pub struct Simulation {
     /// The rows.
     pub data: Data,
     /// The component of each row (n), from 0.
-    pub labels: Vec<usize>,
+    pub labels: Vec<Label>,
 }
 
 /// Why nothing can be simulated.
@@ -33,6 +33,14 @@ pub enum SimulationError {
         /// Number of components.
         expected: usize,
     },
+    /// The rows do not fit in memory.
+    #[error("{n} rows of {d} take {:.2} GiB, which cannot be had", *n as f64 * *d as f64 * 8.0 / 2f64.powi(30))]
+    Memory {
+        /// Number of rows.
+        n: usize,
+        /// Number of columns.
+        d: usize,
+    },
     /// No row was asked for, or the rows are not finite.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -41,15 +49,21 @@ pub enum SimulationError {
 /// Draws rows of a mixture.
 ///
 /// # Errors
-/// [`SimulationError`] if the sizes do not fit the mixture or no row is asked for.
+/// [`SimulationError`] if the sizes do not fit the mixture, no row is asked for, or the rows do not fit in memory.
 pub fn simulate<R: Rng + ?Sized>(mixture: &Mixture, sizes: &Sizes, rng: &mut R) -> Result<Simulation, SimulationError> {
-    let mut values = Vec::new();
-    let mut labels = Vec::new();
-    let mut row = vec![0.0; mixture.d()];
+    let d = mixture.d();
+    let n = match sizes {
+        Sizes::Total(n) => *n,
+        Sizes::Exact(sizes) => sizes.iter().fold(0, |sum: usize, size| sum.saturating_add(*size)),
+    };
+    let (mut values, mut labels): (Vec<f64>, Vec<Label>) = (Vec::new(), Vec::new());
+    let reserved = values.try_reserve_exact(n.saturating_mul(d)).and_then(|()| labels.try_reserve_exact(n));
+    reserved.map_err(|_| SimulationError::Memory { n, d })?;
+    let mut row = vec![0.0; d];
     match sizes {
         Sizes::Total(n) => {
             for _ in 0..*n {
-                labels.push(mixture.sample(rng, &mut row));
+                labels.push(mixture.sample(rng, &mut row) as Label);
                 values.extend_from_slice(&row);
             }
         }
@@ -57,7 +71,7 @@ pub fn simulate<R: Rng + ?Sized>(mixture: &Mixture, sizes: &Sizes, rng: &mut R) 
             for (k, size) in sizes.iter().enumerate() {
                 for _ in 0..*size {
                     mixture.sample_component(k, rng, &mut row);
-                    labels.push(k);
+                    labels.push(k as Label);
                     values.extend_from_slice(&row);
                 }
             }
@@ -66,7 +80,7 @@ pub fn simulate<R: Rng + ?Sized>(mixture: &Mixture, sizes: &Sizes, rng: &mut R) 
             return Err(SimulationError::Sizes { found: sizes.len(), expected: mixture.k() });
         }
     }
-    Ok(Simulation { data: Data::new(values, mixture.d())?, labels })
+    Ok(Simulation { data: Data::new(values, d)?, labels })
 }
 
 #[cfg(test)]
@@ -83,9 +97,9 @@ mod tests {
     fn labels_tell_the_component_of_every_row() {
         let simulation = simulate(&mixture(), &Sizes::Total(20_000), &mut Streams::new(1).rng(0)).unwrap();
         for (row, label) in simulation.data.rows().zip(&simulation.labels) {
-            assert_eq!(usize::from(row[0] > 5.0), *label);
+            assert_eq!(Label::from(row[0] > 5.0), *label);
         }
-        let share = simulation.labels.iter().sum::<usize>() as f64 / 20_000.0;
+        let share = simulation.labels.iter().map(|k| f64::from(*k)).sum::<f64>() / 20_000.0;
         assert!((share - 0.75).abs() < 4.5 * (0.75f64 * 0.25 / 20_000.0).sqrt()); // false alarm 7e-6
     }
 

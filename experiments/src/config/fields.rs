@@ -34,6 +34,8 @@ fn inside_variant(variant: &str, depth: usize) -> (&'static str, &'static str) {
         ("Free" | "Tied", _) => ("a shape: `Full`, `Diagonal` or `Isotropic`", "for example `covariance: Free(Full)`"),
         ("Known", _) => (MATRIX, MATRIX_EXAMPLES),
         ("Csv", _) => (FIELD, "fields are written by name: `Csv(path: \"../data/faithful.csv\")`"),
+        ("Npy", _) => (FIELD, "fields are written by name: `Npy(path: \"rows.npy\", columns: [0, 1])`"),
+        ("Parquet", _) => (FIELD, "fields are written by name: `Parquet(path: \"rows.parquet\")`"),
         ("Conjugate", _) => (FIELD, "fields are written by name: `Conjugate(kappa: 0.1, dof: 4.0)`"),
         ("Em", _) => (FIELD, "fields are written by name: `Em(restarts: 20)`"),
         ("Gibbs", _) => (FIELD, "fields are written by name: `Gibbs(draws: 1000)`"),
@@ -47,13 +49,16 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("name", _) => (TEXT, "for example `name: \"faithful\"`"),
         ("seed", _) => (COUNT, "for example `seed: 20`; any number from 0 to 18446744073709551615"),
         ("data", _) => (
-            "`Csv(..)`, `Simulate(..)` or `SimulateFromPrior(..)`",
+            "`Csv(..)`, `Npy(..)`, `Parquet(..)`, `Simulate(..)` or `SimulateFromPrior(..)`",
             "for example `data: Csv(path: \"../data/faithful.csv\")`",
         ),
         ("model", _) => ("a model `( .. )`", "for example `model: (components: 2, covariance: Free(Full))`"),
         ("fits", 0) => ("a list of fits", "for example `fits: [Em(restarts: 20), Gibbs(draws: 1000)]`"),
         ("fits", _) => ("`Em(..)` or `Gibbs(..)`", "for example `Em(restarts: 20)` or `Gibbs()`"),
         ("path", _) => (TEXT, "for example `path: \"../data/faithful.csv\"`"),
+        ("columns", 0) if outer == "Npy" => ("a list of column numbers", NUMBERED),
+        ("columns", _) if outer == "Npy" => (COUNT, NUMBERED),
+        ("labels", _) if outer == "Npy" => (COUNT, "the number of one column, from 0, for example `labels: 4`"),
         ("columns", 0) => ("a list of column names", "for example `columns: [\"eruptions\", \"waiting\"]`"),
         ("columns", _) => (TEXT, "for example `columns: [\"eruptions\", \"waiting\"]`"),
         ("labels", _) => (TEXT, "the name of one column, for example `labels: \"species\"`"),
@@ -105,6 +110,7 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
     }
 }
 
+const NUMBERED: &str = "the columns of an array count from 0, for example `columns: [0, 1]`";
 const MEANS: &str = "one mean for each component, for example `means: [[0.0, 0.0], [3.0, 1.0]]`";
 const MIXTURE: &str =
     "for example `(weights: [0.5, 0.5], means: [[0.0], [3.0]], covariances: [Isotropic(1.0), Isotropic(0.25)])`";

@@ -38,6 +38,35 @@ pub enum Data {
         #[serde(skip_serializing_if = "Option::is_none")]
         truth: Option<Mixture>,
     },
+    /// A NumPy array in a `.npy` file, of n rows and d columns (or one column) of numbers. It is mapped, not copied,
+    /// where it holds little-endian float64 row after row and all columns are fitted in order.
+    Npy {
+        /// The file, relative to the folder of the config.
+        path: String,
+        /// The columns to fit, counted from 0 and named `x0`, `x1`, ..; left out: all but the labels.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        columns: Option<Vec<usize>>,
+        /// A column of known classes, each a number: compared with, never fitted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        labels: Option<usize>,
+        /// The mixture that the rows are known to come from.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        truth: Option<Mixture>,
+    },
+    /// A Parquet file, decoded piece by piece into a temporary file.
+    Parquet {
+        /// The file, relative to the folder of the config.
+        path: String,
+        /// The columns to fit, of floating-point numbers or integers; left out: all of these but the labels.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        columns: Option<Vec<String>>,
+        /// A column of known classes, of texts, numbers or truth values: compared with, never fitted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        labels: Option<String>,
+        /// The mixture that the rows are known to come from.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        truth: Option<Mixture>,
+    },
     /// Rows drawn from a given mixture.
     Simulate {
         /// Number of rows; may be left out when `sizes` is given.

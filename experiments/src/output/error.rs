@@ -67,7 +67,7 @@ pub enum OutputError {
 
 impl OutputError {
     /// For `map_err`: the error of doing `action` to `path`.
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |cause| Self::Io { action, path, cause }
     }

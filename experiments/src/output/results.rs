@@ -1,10 +1,11 @@
 //! The folder of one experiment's results: the old one stays until the new one is complete.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{OutputError, check_name};
-use super::files::{exists, folder_of, remove, sync_folder, write_whole};
+use super::files::{exists, folder_of, remove, sync_folder, write_new, write_whole};
 
 /// A file in every folder of results: only a folder that has it is ever replaced.
 const MARK: &str = ".gmm-results";
@@ -95,6 +96,20 @@ impl ResultsDir {
     pub fn write(&self, file_name: &str, bytes: &[u8]) -> Result<(), OutputError> {
         check_name(file_name)?;
         write_whole(&self.places.partial.join(file_name), bytes)
+    }
+
+    /// Writes one new file of the results piece by piece, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](ResultsDir::write).
+    pub fn write_with(
+        &self,
+        file_name: &str,
+        content: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), OutputError> {
+        check_name(file_name)?;
+        write_new(&self.places.partial.join(file_name), |to| content(to))
     }
 
     /// Puts the results in their place, instead of any older ones, and returns that place.

@@ -11,6 +11,7 @@ mod progress;
 mod scatter;
 
 use gmm_core::{Data, Mixture};
+use rayon::prelude::*;
 
 use crate::experiment::Experiment;
 use crate::fitted::Outcome;
@@ -83,14 +84,27 @@ pub(super) fn of_progress(outcome: &Outcome) -> Result<Vec<Figure>, String> {
 
 /// What the axis of a column must hold: its values, and the components where the values are all the same.
 fn held<'a>(data: &Data, column: usize, mixtures: impl Iterator<Item = &'a Mixture>) -> Vec<f64> {
-    let mut values: Vec<f64> = data.rows().map(|row| row[column]).collect();
-    if values.iter().all(|value| *value == values[0]) {
+    let (low, high) = range(data, column);
+    let mut values = vec![low, high];
+    if low == high {
         for (mixture, k) in mixtures.flat_map(|mixture| (0..mixture.k()).map(move |k| (mixture, k))) {
             let (mean, variance) = (mixture.mean(k)[column], mixture.covariance(k).as_symmetric().get(column, column));
             values.extend([mean - 2.0 * variance.sqrt(), mean + 2.0 * variance.sqrt()]);
         }
     }
     values
+}
+
+/// The least and the largest value of a column.
+fn range(data: &Data, column: usize) -> (f64, f64) {
+    // Rows of one task.
+    const CHUNK: usize = 1 << 16;
+    let wider = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
+    let chunks = data.values().par_chunks(CHUNK * data.d()).map(|rows| {
+        let column = rows.iter().skip(column).step_by(data.d());
+        column.fold((f64::INFINITY, f64::NEG_INFINITY), |range, x| wider(range, (*x, *x)))
+    });
+    chunks.reduce(|| (f64::INFINITY, f64::NEG_INFINITY), wider)
 }
 
 /// Every how-manieth of n things to take so that at most `most` remain.

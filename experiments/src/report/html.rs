@@ -71,13 +71,10 @@ fn facts(experiment: &Experiment, summary: &Summary) -> Vec<Value> {
         ("Seed", experiment.seed.to_string()),
     ];
     if let Some(labels) = labels {
-        let rows = |class: usize| labels.of_rows.iter().filter(|of_row| **of_row == class).count();
-        let classes: Vec<String> = labels
-            .classes
-            .iter()
-            .enumerate()
-            .map(|(i, class)| format!("{class} ({})", count(rows(i), "row")))
-            .collect();
+        let mut rows = vec![0; labels.classes.len()];
+        labels.of_rows.iter().for_each(|class| rows[usize::from(*class)] += 1);
+        let classes = labels.classes.iter().zip(rows);
+        let classes: Vec<String> = classes.map(|(class, rows)| format!("{class} ({})", count(rows, "row"))).collect();
         facts.push(("Known classes, not fitted", listed(&classes)));
     }
     if let Some(truth) = truth {

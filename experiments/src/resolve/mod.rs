@@ -2,42 +2,70 @@
 //!
 //! After this nothing can be invalid: every value was checked against the data, every default is a number.
 
-mod fit;
 mod matrix;
-mod model;
+
+mod file;
+mod csv;
+mod npy;
+mod parquet;
 mod simulation;
-mod table;
+
+mod fit;
+mod model;
 
 use std::path::Path;
 
+use miette::Diagnostic;
+use thiserror::Error;
+
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Experiment};
-use crate::output;
+use crate::output::{self, OutputError};
 
-/// Reads a config and everything that it names.
+/// Why there is no experiment to run.
+#[derive(Debug, Error, Diagnostic)]
+pub enum LoadError {
+    /// The config or its data are wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Input(#[from] ConfigError),
+    /// The data are to be decoded into a temporary file, which cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+/// Reads a config and everything that it names. Data files that cannot be mapped as they are, are decoded into a
+/// temporary file on the disk of `scratch`.
 ///
 /// # Errors
-/// [`ConfigError`] for the first thing in the config or its data that cannot be used; nothing was run or written.
-pub fn load(path: &Path, seed: Option<u64>) -> Result<Experiment, ConfigError> {
+/// [`LoadError::Input`] for the first thing in the config or its data that cannot be used, [`LoadError::Output`] if the
+/// temporary file cannot be written. Nothing was run, and nothing is left on disk.
+pub fn load(path: &Path, seed: Option<u64>, scratch: &Path) -> Result<Experiment, LoadError> {
     let (mut written, source) = config::load(path)?;
     if let Some(seed) = seed {
         written.seed = seed;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    resolve(written, &source, folder)
+    resolve(written, &source, folder, scratch)
 }
 
 /// Resolves a config with its data; paths are relative to `folder`.
 ///
 /// # Errors
 /// As [`load`].
-pub fn resolve(written: config::Experiment, source: &Source, folder: &Path) -> Result<Experiment, ConfigError> {
+pub fn resolve(
+    written: config::Experiment,
+    source: &Source,
+    folder: &Path,
+    scratch: &Path,
+) -> Result<Experiment, LoadError> {
     let name_fault = |error| source.error_at("name", error, Some("the name is also that of the folder of results"));
     output::check_name(&written.name).map_err(name_fault)?;
     if written.fits.is_empty() {
-        return Err(source.error_at("fits", "there is nothing to run", Some("for example `fits: [Em(), Gibbs()]`")));
+        let example = Some("for example `fits: [Em(), Gibbs()]`");
+        return Err(source.error_at("fits", "there is nothing to run", example).into());
     }
-    let (data, used_data) = data_set(&written, source, folder)?;
+    let (data, used_data) = data_set(&written, source, folder, scratch)?;
     let (fits, used_fits) = fit::resolve_all(&written, source, &data)?;
     let model = model::as_used(source, &written.model, &data.data);
     let config = config::Experiment { data: used_data, model, fits: used_fits, ..written };
@@ -48,16 +76,24 @@ fn data_set(
     written: &config::Experiment,
     source: &Source,
     folder: &Path,
-) -> Result<(DataSet, config::Data), ConfigError> {
+    scratch: &Path,
+) -> Result<(DataSet, config::Data), LoadError> {
     match &written.data {
         config::Data::Csv { path, columns, labels, truth } => {
-            table::read(source, folder, path, columns.as_deref(), labels.as_deref(), truth.as_ref())
+            csv::read(source, folder, (path, columns.as_deref(), labels.as_deref()), truth.as_ref())
+        }
+        config::Data::Npy { path, columns, labels, truth } => {
+            npy::read(source, folder, scratch, (path, columns.as_deref(), *labels), truth.as_ref())
+        }
+        config::Data::Parquet { path, columns, labels, truth } => {
+            let columns = (path.as_str(), columns.as_deref(), labels.as_deref());
+            parquet::read(source, folder, scratch, columns, truth.as_ref())
         }
         config::Data::Simulate { n, mixture, sizes, seed } => {
-            simulation::from_mixture(source, written.seed, *n, mixture, sizes.as_deref(), *seed)
+            Ok(simulation::from_mixture(source, written.seed, *n, mixture, sizes.as_deref(), *seed)?)
         }
         config::Data::SimulateFromPrior { n, seed } => {
-            simulation::from_prior(source, written.seed, *n, *seed, &written.model)
+            Ok(simulation::from_prior(source, written.seed, *n, *seed, &written.model)?)
         }
     }
 }

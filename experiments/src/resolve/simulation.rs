@@ -1,13 +1,14 @@
 //! Rows drawn from a given mixture, or from one drawn from the prior.
 
-use std::fmt::Write;
+use std::io::{self, BufWriter};
 
 use gmm_core::{Mixture, Streams};
 use gmm_sim::{SimulationError, Sizes, mixture_from_prior, simulate};
 
 use crate::config::{self, ConfigError, Source};
+use crate::digest::Digested;
 use crate::experiment::{DataSet, Labels};
-use crate::resolve::{matrix, model, table};
+use crate::resolve::{matrix, model};
 
 /// The most numbers that simulated data may hold (32 GiB).
 const MOST_NUMBERS: u128 = 1 << 32;
@@ -85,26 +86,17 @@ fn draw(
     let d = truth.d();
     let columns: Vec<String> = (1..=d).map(|j| format!("x{j}")).collect();
     let classes = (0..truth.k()).map(|k| k.to_string()).collect();
-    let csv = csv(&columns, &simulation);
-    Ok(DataSet {
+    let mut set = DataSet {
         source: "simulated".to_owned(),
-        sha256: table::sha256(csv.as_bytes()),
+        sha256: String::new(),
         labels: Some(Labels { classes, of_rows: simulation.labels }),
         data: simulation.data,
         columns,
         truth: Some(truth),
-        csv: Some(csv),
-    })
-}
-
-/// The rows with their component, as a file.
-fn csv(columns: &[String], simulation: &gmm_sim::Simulation) -> String {
-    let mut text = columns.join(",") + ",component\n";
-    for (row, label) in simulation.data.rows().zip(&simulation.labels) {
-        for x in row {
-            let _ = write!(text, "{x},");
-        }
-        let _ = writeln!(text, "{label}");
-    }
-    text
+        is_simulated: true,
+    };
+    let mut digested = BufWriter::new(Digested::new(io::sink()));
+    let written = set.write_csv(&mut digested).and_then(|()| digested.into_inner().map_err(io::Error::from));
+    set.sha256 = written.map_err(|error| source.error_at(place, error, None))?.finish().0;
+    Ok(set)
 }

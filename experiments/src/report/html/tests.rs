@@ -17,7 +17,7 @@ fn ran(rows: &[Vec<f64>], model: &str, fits: &str) -> (Experiment, Outcome) {
     let text =
         format!("Experiment(name: \"e\", seed: 1, data: Csv(path: \"rows.csv\"), model: ({model}), fits: [{fits}])");
     let (written, source) = parse("test.ron", &text).unwrap();
-    let experiment = resolve(written, &source, folder.path()).unwrap();
+    let experiment = resolve(written, &source, folder.path(), folder.path()).unwrap();
     let mut outcome = Outcome { fits: Vec::new(), failures: Vec::new() };
     for fit in &experiment.fits {
         match run(&experiment, fit, &Progress::hidden()) {
