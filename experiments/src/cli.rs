@@ -11,7 +11,7 @@ use crate::experiment::{Experiment, Fit, Method};
 use crate::fitted::Outcome;
 use crate::output::{OutputError, ResultsDir};
 use crate::progress::Progress;
-use crate::report::terminal;
+use crate::report::{listed, terminal};
 use crate::resolve::{LoadError, load};
 use crate::run::run;
 use crate::summary::Summary;
@@ -170,7 +170,7 @@ fn outline(experiment: &Experiment) -> String {
         data.data.n(),
         data.data.d(),
         data.source,
-        data.columns.join(", ")
+        listed(&data.columns)
     )];
     lines.extend(experiment.fits.iter().map(describe));
     lines.join("\n")

@@ -134,7 +134,10 @@ fn parquet_files_that_cannot_be_used_are_refused() {
     write(6, 1e101);
     refused("", &["row 4 (counted from 0), column `x1`: 1e101 is beyond 1e100"]);
     write(6, 1.0);
-    refused(", columns: [\"x0\", \"x3\"]", &["data.columns[1]", "the file has no column \"x3\"", "did you mean"]);
+    refused(
+        ", columns: [\"x0\", \"x_1\"]",
+        &["data.columns[1]", "the file has no column \"x_1\"", "did you mean \"x1\"?"],
+    );
     refused(", columns: [\"x0\", \"x0\"]", &["data.columns[1]", "listed twice"]);
     refused(", columns: [\"kind\"]", &["data.columns[0]", "`kind` is of type String", "numbers"]);
     refused(", labels: \"knd\"", &["data.labels", "did you mean \"kind\"?"]);

@@ -77,7 +77,7 @@ fn as_many_simulated_rows_do_not_fit_under_the_limit() {
     let mean = |x: &str| format!("[{}]", vec![x; D].join(", "));
     let (a, b) = (mean("0.0"), mean("10.0"));
     let simulate = |n: usize| {
-        let mixture = format!("(weights: [2, 1], means: [{a}, {b}], covariances: [Isotropic(0.1)])");
+        let mixture = format!("(weights: [2, 1], means: [{a}, {b}], covariances: [Isotropic(0.1), Isotropic(0.1)])");
         run(folder.path(), &format!("Simulate(n: {n}, mixture: {mixture})"))
     };
     let output = simulate(N);

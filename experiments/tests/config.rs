@@ -131,6 +131,14 @@ fn every_alternative_of_the_data_parses() {
     };
     assert_eq!((labels.as_deref(), columns, truth), (Some("species"), None, None));
 
+    let whole = Data::Npy { path: "a.npy".to_owned(), columns: Some(vec![2, 0]), labels: Some(5), truth: None };
+    assert_eq!(data(r#"Npy(path: "a.npy", columns: [2, 0], labels: 5)"#), whole);
+    let least = Data::Npy { path: "a.npy".to_owned(), columns: None, labels: None, truth: None };
+    assert_eq!(data(r#"Npy(path: "a.npy")"#), least);
+    let columns = Some(vec!["x".to_owned()]);
+    let whole = Data::Parquet { path: "a".to_owned(), columns, labels: Some("kind".to_owned()), truth: None };
+    assert_eq!(data(r#"Parquet(path: "a", columns: ["x"], labels: "kind")"#), whole);
+
     let simulate = "Simulate(n: 1000, mixture: (weights: [0.5, 0.25, 0.25], means: [[-3.0], [0.0], [3.0]],
         covariances: [Full([[1.0]]), Diagonal([0.5]), Isotropic(0.25)]))";
     let whole = Data::Simulate { n: Some(1000), mixture: mixture(), sizes: None, seed: None };
@@ -416,7 +424,7 @@ fn an_unknown_variant_is_shown_with_the_nearest_name_and_all_names() {
     let bad = example_with("objective: Posterior", "objective: «posterior»");
     assert_error(&bad, "fits[1].objective", &["did you mean `Posterior`?"]);
     let bad = example_with(CSV, "«Excel»(path: 3)");
-    assert_error(&bad, "data", &["`Csv`, `Simulate` and `SimulateFromPrior`"]);
+    assert_error(&bad, "data", &["`Csv`, `Npy`, `Parquet`, `Simulate` and `SimulateFromPrior`"]);
     let bad = example_with("Full([[0.5, 0.0], [0.0, 0.5]])", "«Spherical»(1)");
     assert_error(&bad, "model.prior.components.scale", &["not one of the names", "`Full`, `Diagonal` and `Isotropic`"]);
 }

@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use common::Tmpfs;
 use experiments::output::{
     DrawsFault, DrawsTable, NameFault, OutputError, ResultsDir, Values, Variable, write_draws, write_whole,
 };
-use common::Tmpfs;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use rayon::prelude::*;
 use thiserror::Error;
+
+/// Rows of one task in a pass over all of them.
+const CHUNK: usize = 1 << 16;
 
 /// Rows of finite numbers, row after row: in memory of their own, or in memory that something else owns, such as a
 /// mapped file ([`Data::shared`]).
@@ -124,14 +128,12 @@ impl Data {
         if n * d != all.len() {
             return Err(DataError::Ragged { row: n, found: all.len() - n * d, expected: d });
         }
-        for (i, &value) in all.iter().enumerate() {
-            let (row, column) = (i / d, i % d);
-            if !value.is_finite() {
-                return Err(DataError::NotFinite { row, column, value });
-            }
-            if value.abs() > Self::LARGEST {
-                return Err(DataError::TooLarge { row, column, value });
-            }
+        if let Some(i) = first_unusable(all) {
+            let (row, column, value) = (i / d, i % d, all[i]);
+            return Err(match value.is_finite() {
+                true => DataError::TooLarge { row, column, value },
+                false => DataError::NotFinite { row, column, value },
+            });
         }
         Ok(Self { values, n, d, standard_deviations: OnceLock::new() })
     }
@@ -178,30 +180,66 @@ impl Data {
     /// Column means (d), computed about the first row so that a common offset costs no digits.
     pub fn means(&self) -> Vec<f64> {
         let origin = self.row(0);
-        let mut means = vec![0.0; self.d];
-        for row in self.rows() {
-            for j in 0..self.d {
-                means[j] += row[j] - origin[j];
+        let sums = self.sums(|row, sums| {
+            for j in 0..row.len() {
+                sums[j] += row[j] - origin[j];
             }
-        }
-        means.iter().zip(origin).map(|(sum, o)| o + sum / self.n as f64).collect()
+        });
+        sums.iter().zip(origin).map(|(sum, o)| o + sum / self.n as f64).collect()
     }
 
     /// Column standard deviations (d), with divisor n; 0 for a constant column.
     pub fn standard_deviations(&self) -> &[f64] {
         self.standard_deviations.get_or_init(|| {
             let (means, first) = (self.means(), self.row(0));
-            let mut sums = vec![0.0; self.d];
-            let mut constant = vec![true; self.d];
-            for row in self.rows() {
-                for j in 0..self.d {
+            let sums = self.sums(|row, sums| {
+                for j in 0..row.len() {
                     sums[j] += (row[j] - means[j]).powi(2);
-                    constant[j] &= row[j] == first[j];
                 }
-            }
-            let sd = |j: usize| if constant[j] { 0.0 } else { (sums[j] / self.n as f64).sqrt() };
+            });
+            let is_constant = |j: usize| self.rows().all(|row| row[j] == first[j]);
+            let sd = |j: usize| if is_constant(j) { 0.0 } else { (sums[j] / self.n as f64).sqrt() };
             (0..self.d).map(sd).collect()
         })
+    }
+
+    /// Adds up d numbers over all rows.
+    fn sums(&self, add_row: impl Fn(&[f64], &mut [f64]) + Sync) -> Vec<f64> {
+        let of_chunk = |rows: &[f64]| {
+            let mut sums = vec![0.0; self.d];
+            rows.chunks_exact(self.d).for_each(|row| add_row(row, &mut sums));
+            sums
+        };
+        let mut total = vec![0.0; self.d];
+        self.in_chunks(of_chunk, |sums| total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum));
+        total
+    }
+
+    /// One pass over the rows: chunks of fixed size in parallel, what they give in order, so that nothing depends on the
+    /// number of threads.
+    pub(crate) fn in_chunks<T: Send>(&self, of_chunk: impl Fn(&[f64]) -> T + Sync, mut add: impl FnMut(T)) {
+        let size = self.d.saturating_mul(CHUNK);
+        if self.n <= CHUNK {
+            return add(of_chunk(self.values()));
+        }
+        // In waves: what chunks give is not held for all of them.
+        for rows in self.values().chunks(size.saturating_mul(4 * rayon::current_num_threads().max(1))) {
+            rows.par_chunks(size).map(&of_chunk).collect::<Vec<T>>().into_iter().for_each(&mut add);
+        }
+    }
+}
+
+/// The first value that is not finite or beyond [`Data::LARGEST`].
+fn first_unusable(values: &[f64]) -> Option<usize> {
+    let usable = |x: &f64| x.abs() <= Data::LARGEST;
+    let in_chunk = |(index, chunk): (usize, &[f64])| {
+        // Without a branch in the loop: it is vectorised.
+        let all_usable = chunk.iter().fold(true, |all, x| all & usable(x));
+        if all_usable { None } else { chunk.iter().position(|x| !usable(x)).map(|i| index * CHUNK + i) }
+    };
+    match values.len() <= CHUNK {
+        true => in_chunk((0, values)),
+        false => values.par_chunks(CHUNK).enumerate().find_map_first(in_chunk),
     }
 }
 
@@ -232,6 +270,28 @@ mod tests {
         ));
         assert!(matches!(Data::new(vec![1e150], 1), Err(DataError::TooLarge { row: 0, column: 0, .. })));
         assert!(matches!(Data::new(vec![1.0, 2.0, 3.0], 2), Err(DataError::Ragged { row: 1, .. })));
+    }
+
+    #[test]
+    fn many_rows_are_checked_and_added_up_as_few_are() {
+        let n = 3 * CHUNK + 17;
+        let mut values: Vec<f64> = (0..2 * n).map(|i| 1e9 + (i % 1000) as f64).collect();
+        let data = Data::new(values.clone(), 2).unwrap();
+        let mean = |j: usize| (0..n).map(|i| values[2 * i + j] - 1e9).sum::<f64>() / n as f64;
+        assert!((data.means()[0] - 1e9 - mean(0)).abs() < 1e-6);
+        let square = (0..n).map(|i| (values[2 * i + 1] - 1e9 - mean(1)).powi(2)).sum::<f64>();
+        assert!((data.standard_deviations()[1] - (square / n as f64).sqrt()).abs() < 1e-6);
+        let on_threads = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let fresh = Data::new(values.clone(), 2).unwrap();
+            pool.install(|| (fresh.means(), fresh.standard_deviations().to_vec()))
+        };
+        assert_eq!(on_threads(1), on_threads(3));
+        values[5 * CHUNK] = f64::NAN;
+        values[5 * CHUNK - 1] = -1e101;
+        let place = 5 * CHUNK - 1;
+        let expected = DataError::TooLarge { row: place / 2, column: place % 2, value: -1e101 };
+        assert_eq!(Data::new(values, 2), Err(expected));
     }
 
     #[test]

@@ -185,7 +185,9 @@ impl NormalInverseWishart {
         if let (Some(column), true) = (constant, shape != Shape::Isotropic || d == 1) {
             return Err(ModelError::ConstantColumn { column });
         }
-        let all = Statistics::of_all(data, Shape::Full);
+        // The mean of the variances needs each of them.
+        let needed = if shape == Shape::Full { Shape::Full } else { Shape::Diagonal };
+        let all = Statistics::of_all(data, needed);
         let mut scale = all.scatter(0).project(shape);
         scale.scale(1.0 / (n - 1) as f64 / (k as f64).powf(2.0 / d as f64));
         let dependent = |value| ModelError::DependentColumns { value };

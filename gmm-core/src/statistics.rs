@@ -37,9 +37,14 @@ impl Statistics {
 
     /// Statistics of all rows in one component.
     pub fn of_all(data: &Data, shape: Shape) -> Self {
-        let mut statistics = Self::new(shape, 1, data.d());
-        data.rows().for_each(|row| statistics.push(0, 1.0, row));
-        statistics
+        let of_chunk = |rows: &[f64]| {
+            let mut statistics = Self::new(shape, 1, data.d());
+            rows.chunks_exact(data.d()).for_each(|row| statistics.push(0, 1.0, row));
+            statistics
+        };
+        let mut all = Self::new(shape, 1, data.d());
+        data.in_chunks(of_chunk, |statistics| all.merge(&statistics));
+        all
     }
 
     /// Number of components K.

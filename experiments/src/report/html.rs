@@ -11,12 +11,10 @@ use crate::config;
 use crate::experiment::{DataSet, Experiment};
 use crate::fitted::Outcome;
 use crate::report::figure::{self, Figure, Key};
+use crate::report::names::listed;
 use crate::report::numbers::ln;
 use crate::summary::Summary;
 use tables::{Cell, Table};
-
-/// Names of columns or classes that are listed.
-const MOST_NAMES: usize = 20;
 
 /// The page; without scripts, links or anything from elsewhere.
 ///
@@ -86,14 +84,6 @@ fn facts(experiment: &Experiment, summary: &Summary) -> Vec<Value> {
 
 fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-fn listed(names: &[String]) -> String {
-    let shown = names[..names.len().min(MOST_NAMES)].join(", ");
-    match names.len().saturating_sub(MOST_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 fn values<T: Into<Value>>(all: Vec<T>) -> Vec<Value> {

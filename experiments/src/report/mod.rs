@@ -2,8 +2,10 @@
 
 mod figure;
 mod html;
+mod names;
 mod numbers;
 mod terminal;
 
 pub(crate) use html::html;
+pub(crate) use names::listed;
 pub(crate) use terminal::terminal;

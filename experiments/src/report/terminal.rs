@@ -8,6 +8,7 @@ use gmm_core::Mixture;
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{EmDetail, FitResult, Outcome};
+use crate::report::names;
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::summary::{Summary, structure_words};
 
@@ -22,7 +23,7 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
     let data = &experiment.data;
     let mut text = String::new();
     let (n, d) = (data.data.n(), data.data.d());
-    let columns = data.columns.join(", ");
+    let columns = names::listed(&data.columns);
     let _ = writeln!(
         text,
         "{}: {n} rows of {d} from {} ({columns}), seed {}",

@@ -124,11 +124,7 @@ impl<'a> DataFile<'a> {
     }
 
     /// Rows as data, each value checked.
-    pub(super) fn data(
-        &self,
-        data: Result<Data, DataError>,
-        columns: &[String],
-    ) -> Result<Data, LoadError> {
+    pub(super) fn data(&self, data: Result<Data, DataError>, columns: &[String]) -> Result<Data, LoadError> {
         let value = |row, column: usize, fault| RowsError::Value { row, column: columns[column].clone(), fault };
         data.map_err(|error| match error {
             DataError::NotFinite { row, column, value: x } => {

@@ -8,13 +8,14 @@ use gmm_mcmc::{Gibbs, GibbsError};
 
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Fit, Method};
-use crate::resolve::model::{self, At, Written};
+use crate::resolve::model::{self, At, Defaults, Written};
 
 /// All fits, as used and as written with every default filled in.
 pub(super) fn resolve_all(
     experiment: &config::Experiment,
     source: &Source,
     data: &DataSet,
+    defaults: &Defaults<'_>,
 ) -> Result<(Vec<Fit>, Vec<config::Fit>), ConfigError> {
     let names = names(&experiment.fits, source)?;
     let mut fits = Vec::new();
@@ -28,7 +29,7 @@ pub(super) fn resolve_all(
             }
         };
         let fields = Written::overridden(&experiment.model, other, &format!("{path}.model"));
-        let model = model_of(source, &fields, &method, data)?;
+        let model = model_of(source, &fields, &method, defaults)?;
         limits(source, &path, &model, &method)?;
         check(source, &path, &fields, &model, &method, data)?;
         used.push(as_used(written, &name, &model));
@@ -38,15 +39,15 @@ pub(super) fn resolve_all(
 }
 
 /// Maximum likelihood does not use the priors: where the data do not determine the default prior, it goes without.
-fn model_of(source: &Source, fields: &Written<'_>, method: &Method, data: &DataSet) -> Result<Model, ConfigError> {
-    let resolved = model::resolve(source, fields, data.data.d(), Some(&data.data));
+fn model_of(source: &Source, fields: &Written<'_>, method: &Method, data: &Defaults<'_>) -> Result<Model, ConfigError> {
+    let resolved = model::resolve(source, fields, data.data.d(), Some(data));
     let likelihood = matches!(method, Method::Em(em) if em.objective == Objective::Likelihood);
     let by_default = matches!(fields.components.value, None | Some(config::ComponentPrior::FromData));
     match resolved {
         Err(error) if likelihood && by_default && error.field().ends_with(".scale") => {
             let flat = At { value: Some(&config::ComponentPrior::Flat), path: fields.components.path.clone() };
             let without = Written { components: flat, ..fields.clone() };
-            model::resolve(source, &without, data.data.d(), Some(&data.data))
+            model::resolve(source, &without, data.data.d(), Some(data))
         }
         other => other,
     }

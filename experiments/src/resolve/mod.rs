@@ -4,8 +4,8 @@
 
 mod matrix;
 
-mod file;
 mod csv;
+mod file;
 mod npy;
 mod parquet;
 mod simulation;
@@ -66,8 +66,9 @@ pub fn resolve(
         return Err(source.error_at("fits", "there is nothing to run", example).into());
     }
     let (data, used_data) = data_set(&written, source, folder, scratch)?;
-    let (fits, used_fits) = fit::resolve_all(&written, source, &data)?;
-    let model = model::as_used(source, &written.model, &data.data);
+    let defaults = model::Defaults::new(&data.data);
+    let (fits, used_fits) = fit::resolve_all(&written, source, &data, &defaults)?;
+    let model = model::as_used(source, &written.model, &defaults);
     let config = config::Experiment { data: used_data, model, fits: used_fits, ..written };
     Ok(Experiment { name: config.name.clone(), seed: config.seed, data, fits, config })
 }

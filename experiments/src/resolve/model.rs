@@ -1,11 +1,40 @@
 //! A model with its priors from a config: what is left out is taken from the data.
 
+use std::cell::{OnceCell, RefCell};
+
 use gmm_core::{
     ComponentPrior, Data, InverseWishart, Model, ModelError, NormalInverseWishart, Prior, Shape, Structure, Symmetric,
 };
 
 use crate::config::{self, ConfigError, Matrix, Source};
 use crate::resolve::matrix;
+
+/// The data and the defaults taken from them, each computed once: it costs a pass over all rows.
+pub(super) struct Defaults<'a> {
+    pub(super) data: &'a Data,
+    mean: OnceCell<Vec<f64>>,
+    scales: RefCell<Vec<(Shape, usize, Result<Symmetric, ModelError>)>>,
+}
+
+impl<'a> Defaults<'a> {
+    pub(super) fn new(data: &'a Data) -> Self {
+        Self { data, mean: OnceCell::new(), scales: RefCell::new(Vec::new()) }
+    }
+
+    fn mean(&self) -> Vec<f64> {
+        self.mean.get_or_init(|| NormalInverseWishart::default_mean(self.data)).clone()
+    }
+
+    fn scale(&self, shape: Shape, k: usize) -> Result<Symmetric, ModelError> {
+        let mut scales = self.scales.borrow_mut();
+        if let Some((_, _, scale)) = scales.iter().find(|(s, c, _)| (*s, *c) == (shape, k)) {
+            return scale.clone();
+        }
+        let scale = NormalInverseWishart::default_scale(self.data, shape, k);
+        scales.push((shape, k, scale.clone()));
+        scale
+    }
+}
 
 /// A model as one fit sees it: each field with the path at which it is written.
 #[derive(Clone)]
@@ -93,7 +122,7 @@ pub(super) fn resolve(
     source: &Source,
     written: &Written<'_>,
     d: usize,
-    data: Option<&Data>,
+    data: Option<&Defaults<'_>>,
 ) -> Result<Model, ConfigError> {
     let k = written.k.value;
     if k == 0 || k > gmm_core::MAX_COMPONENTS {
@@ -152,8 +181,8 @@ pub(super) fn written(model: &Model) -> config::ModelOverride {
 }
 
 /// The experiment's own model with every default filled in, where the data determine them.
-pub(super) fn as_used(source: &Source, model: &config::Model, data: &Data) -> config::Model {
-    let resolved = resolve(source, &Written::base(model), data.d(), Some(data));
+pub(super) fn as_used(source: &Source, model: &config::Model, data: &Defaults<'_>) -> config::Model {
+    let resolved = resolve(source, &Written::base(model), data.data.d(), Some(data));
     let prior = resolved.ok().and_then(|resolved| written(&resolved).prior);
     config::Model { prior: prior.or_else(|| model.prior.clone()), ..model.clone() }
 }
@@ -211,12 +240,12 @@ fn conjugate(
     k: usize,
     d: usize,
     structure: &Structure,
-    data: Option<&Data>,
+    data: Option<&Defaults<'_>>,
 ) -> Result<NormalInverseWishart, ConfigError> {
     let needs_data = |what: &str| source.error_at(&format!("{path}.{what}"), format!("{what} is missing"), None);
     let mean = match (fields.mean, data) {
         (Some(mean), _) => mean.to_vec(),
-        (None, Some(data)) => NormalInverseWishart::default_mean(data),
+        (None, Some(data)) => data.mean(),
         (None, None) => return Err(needs_data("mean")),
     };
     if mean.len() != d {
@@ -230,7 +259,8 @@ fn conjugate(
             let scale: Symmetric = match (fields.scale, data) {
                 // A scale of another shape is brought into that of the covariances.
                 (Some(scale), _) => matrix::symmetric(source, &format!("{path}.scale"), scale, d)?.project(shape),
-                (None, Some(data)) => NormalInverseWishart::default_scale(data, shape, k)
+                (None, Some(data)) => data
+                    .scale(shape, k)
                     .map_err(|error| source.error_at(&format!("{path}.scale"), error, DEFAULT_HELP))?,
                 (None, None) => return Err(needs_data("scale")),
             };

@@ -39,12 +39,8 @@ pub(super) fn read(
     let rows = npy.read(&columns.indices, labels, scratch).map_err(|error| file.rows_fault(error))?;
     let data = file.data(Data::shared(Arc::new(rows.values), columns.names.len()), &columns.names)?;
     let sha256 = digest::of_file(&file.path).map_err(|error| file.unreadable(&error))?;
-    let used = config::Data::Npy {
-        path: file.absolute(),
-        columns: Some(columns.indices),
-        labels,
-        truth: truth.cloned(),
-    };
+    let used =
+        config::Data::Npy { path: file.absolute(), columns: Some(columns.indices), labels, truth: truth.cloned() };
     Ok((file.data_set(data, columns.names, rows.classes.map(Into::into), truth, sha256)?, used))
 }
 

@@ -28,7 +28,7 @@ pub(super) fn read(
         source.error_at(place, format!("the column `{name}` is of type {kind}: {what}"), None)
     };
     if let Some(i) = columns.indices.iter().position(|column| !parquet.is_numeric(*column)) {
-        let what = "floating-point numbers and integers can be fitted";
+        let what = "numbers are doubles, floats and integers";
         return Err(unfit(&format!("data.columns[{i}]"), columns.indices[i], what).into());
     }
     if let Some(column) = columns.labels.filter(|column| !parquet.is_class(*column)) {

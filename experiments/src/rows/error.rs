@@ -77,7 +77,8 @@ fn wrong_end(promised: u64, found: u64) -> &'static str {
 
 impl From<::parquet::errors::ParquetError> for RowsError {
     fn from(error: ::parquet::errors::ParquetError) -> Self {
-        Self::Parquet(error.to_string())
+        let text = error.to_string();
+        Self::Parquet(text.strip_prefix("Parquet error: ").unwrap_or(&text).to_owned())
     }
 }
 

@@ -301,13 +301,17 @@ mod tests {
         }
         assert!(with("'<f8'", "()").contains("its shape is ()"));
         assert!(with("'<f8'", "(2, 3, 4)").contains("its shape is (2, 3, 4)"));
-        for shape in ["(4611686018427387904, 4)", "(9223372036854775808, 9223372036854775808)", "(2305843009213693951,)"] {
+        for shape in
+            ["(4611686018427387904, 4)", "(9223372036854775808, 9223372036854775808)", "(2305843009213693951,)"]
+        {
             assert!(with("'<f8'", shape).contains("more than this machine can address"), "{shape}");
         }
         for shape in ["(18446744073709551616,)", "(-1, 2)", "(2.0,)", "(2", "2"] {
             assert!(with("'<f8'", shape).contains("header cannot be read"), "{shape}");
         }
-        for text in ["", "{", "{}", "{'descr': '<f8'}", "{'descr", "{'what': 1}", "{'fortran_order': 1}", "\u{e9}\u{ff}"] {
+        for text in
+            ["", "{", "{}", "{'descr': '<f8'}", "{'descr", "{'what': 1}", "{'fortran_order': 1}", "\u{e9}\u{ff}"]
+        {
             assert!(matches!(read(text), Err(RowsError::Header(_))), "{text}");
         }
     }

@@ -175,9 +175,14 @@ mod tests {
         // More rows than a piece holds.
         let (n, d) = (40_000, 3);
         let scratch = tempfile::tempdir().unwrap();
-        for (descr, fortran, padding) in
-            [("<f8", false, 128), ("<f8", false, 121), ("<f8", true, 128), (">f8", false, 128), ("<f4", true, 128), ("<i4", false, 128)]
-        {
+        for (descr, fortran, padding) in [
+            ("<f8", false, 128),
+            ("<f8", false, 121),
+            ("<f8", true, 128),
+            (">f8", false, 128),
+            ("<f4", true, 128),
+            ("<i4", false, 128),
+        ] {
             let file = file(descr, fortran, n, d, padding);
             for columns in [&[0, 1, 2][..], &[2, 0], &[1]] {
                 let npy = Npy::open(file.path()).unwrap();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use ::parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
+use ::parquet::basic::{Compression, ConvertedType, LogicalType, Type as PhysicalType};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use ::parquet::data_type::{ByteArray, DataType};
 use ::parquet::errors::ParquetError;
@@ -59,6 +59,11 @@ impl Parquet {
         for group in reader.metadata().row_groups() {
             let rows = usize::try_from(group.num_rows()).ok();
             n = rows.and_then(|rows| rows.checked_add(n)).ok_or_else(wrong)?;
+            let unknown = |compression: &Compression| matches!(compression, Compression::BROTLI(_) | Compression::LZO);
+            if let Some(unknown) = group.columns().iter().map(ColumnChunkMetaData::compression).find(unknown) {
+                let message = format!("it is compressed by {unknown}, not by Snappy, gzip, LZ4 or Zstandard");
+                return Err(RowsError::Parquet(message));
+            }
             // The library asserts that these are not negative.
             if !group.columns().iter().all(|chunk| is_inside(chunk, length)) {
                 return Err(RowsError::Parquet("a column lies outside the file".to_owned()));
@@ -91,7 +96,11 @@ impl Parquet {
         let descriptor = schema.column(column);
         let list = if descriptor.max_rep_level() > 0 { "lists of " } else { "" };
         match (descriptor.logical_type_ref(), descriptor.converted_type()) {
-            (Some(logical), _) => format!("{list}{logical:?}"),
+            (Some(logical), _) => {
+                let shown = format!("{logical:?}");
+                let name = shown.split_once('(').map_or(&*shown, |(name, _)| name);
+                format!("{list}{name}")
+            }
             (None, ConvertedType::NONE) => format!("{list}{}", descriptor.physical_type()),
             (None, converted) => format!("{list}{converted}"),
         }
@@ -162,7 +171,11 @@ fn kind(column: &ColumnDescriptor) -> Kind {
         (PhysicalType::FLOAT | PhysicalType::DOUBLE, ..) => Kind::Number,
         (PhysicalType::BOOLEAN, ..) => Kind::Truth,
         (PhysicalType::INT32 | PhysicalType::INT64, Some(LogicalType::Integer(integer)), _) => {
-            if integer.is_signed { Kind::Number } else { Kind::Unsigned }
+            if integer.is_signed {
+                Kind::Number
+            } else {
+                Kind::Unsigned
+            }
         }
         (PhysicalType::INT32 | PhysicalType::INT64, None, converted) => match converted {
             ConvertedType::NONE
@@ -176,7 +189,9 @@ fn kind(column: &ColumnDescriptor) -> Kind {
             _ => Kind::Other,
         },
         (PhysicalType::BYTE_ARRAY, Some(LogicalType::String | LogicalType::Enum), _)
-        | (PhysicalType::BYTE_ARRAY, None, ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::NONE) => Kind::Text,
+        | (PhysicalType::BYTE_ARRAY, None, ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::NONE) => {
+            Kind::Text
+        }
         _ => Kind::Other,
     }
 }
@@ -265,7 +280,7 @@ fn next<T: DataType>(
 mod tests {
     use std::sync::Arc;
 
-    use ::parquet::basic::{Compression, ZstdLevel};
+    use ::parquet::basic::ZstdLevel;
     use ::parquet::data_type::{BoolType, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
     use ::parquet::file::properties::WriterProperties;
     use ::parquet::file::writer::SerializedFileWriter;
@@ -300,7 +315,8 @@ mod tests {
             }
             let here = |i: &usize| i16::from(Some(*i) != null);
             column!(DoubleType, None, |i| Some(i as f64 + 0.1));
-            column!(FloatType, Some(rows.clone().map(|i| here(&i)).collect()), |i| (here(&i) > 0).then_some(i as f32 + 0.5));
+            column!(FloatType, Some(rows.clone().map(|i| here(&i)).collect()), |i| (here(&i) > 0)
+                .then_some(i as f32 + 0.5));
             column!(Int32Type, None, |i| Some((u32::MAX - i as u32).cast_signed()));
             column!(Int64Type, Some(vec![1; rows.len()]), |i| Some(-(i as i64)));
             column!(ByteArrayType, None, |i| Some(["one", "two", "three"][i % 3].into()));

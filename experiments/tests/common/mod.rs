@@ -1,5 +1,10 @@
 //! Tables written as `.csv`, `.npy` and `.parquet`, and a disk that fills up.
-#![allow(clippy::unwrap_used, clippy::print_stdout, dead_code, reason = "a test stops at the first surprise; each test file uses some")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    dead_code,
+    reason = "a test stops at the first surprise; each test file uses some"
+)]
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -14,7 +19,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 /// The header of a `.npy` file of version 1, padded to 128 bytes as NumPy does.
-pub fn npy_header(descr: &str, fortran: bool, shape: &str) -> Vec<u8> {
+pub(crate) fn npy_header(descr: &str, fortran: bool, shape: &str) -> Vec<u8> {
     let order = if fortran { "True" } else { "False" };
     let text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
     let text = format!("{text:<117}\n");
@@ -22,7 +27,7 @@ pub fn npy_header(descr: &str, fortran: bool, shape: &str) -> Vec<u8> {
 }
 
 /// Writes numbers as little-endian doubles behind a header.
-pub fn write_npy(path: &Path, fortran: bool, shape: &str, numbers: impl IntoIterator<Item = f64>) {
+pub(crate) fn write_npy(path: &Path, fortran: bool, shape: &str, numbers: impl IntoIterator<Item = f64>) {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
     file.write_all(&npy_header("<f8", fortran, shape)).unwrap();
     numbers.into_iter().for_each(|x| file.write_all(&x.to_le_bytes()).unwrap());
@@ -30,7 +35,7 @@ pub fn write_npy(path: &Path, fortran: bool, shape: &str, numbers: impl IntoIter
 }
 
 /// Writes rows with all digits, under the names `x0`, `x1`, .., and a column `kind` where there are labels.
-pub fn write_csv(path: &Path, rows: &[Vec<f64>], labels: Option<&[String]>) {
+pub(crate) fn write_csv(path: &Path, rows: &[Vec<f64>], labels: Option<&[String]>) {
     let mut text = names(rows[0].len()).join(",") + if labels.is_some() { ",kind\n" } else { "\n" };
     for (i, row) in rows.iter().enumerate() {
         let cells: Vec<String> = row.iter().map(f64::to_string).collect();
@@ -41,12 +46,12 @@ pub fn write_csv(path: &Path, rows: &[Vec<f64>], labels: Option<&[String]>) {
     std::fs::write(path, text).unwrap();
 }
 
-pub fn names(d: usize) -> Vec<String> {
+pub(crate) fn names(d: usize) -> Vec<String> {
     (0..d).map(|j| format!("x{j}")).collect()
 }
 
 /// Writes n rows of d doubles in row groups of at most so many, without compression; `x(i, j)` gives the numbers.
-pub fn write_parquet(
+pub(crate) fn write_parquet(
     path: &Path,
     (n, d): (usize, usize),
     rows_per_group: usize,
@@ -79,10 +84,10 @@ pub fn write_parquet(
 }
 
 /// A mounted tmpfs; `None` where this process may not mount.
-pub struct Tmpfs(PathBuf);
+pub(crate) struct Tmpfs(PathBuf);
 
 impl Tmpfs {
-    pub fn mount(at: &Path, options: &str) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, options: &str) -> Option<Self> {
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "gmm-test"])
             .arg(at)
