@@ -13,7 +13,14 @@ use crate::resolve::matrix;
 pub(super) struct Defaults<'a> {
     pub(super) data: &'a Data,
     mean: OnceCell<Vec<f64>>,
-    scales: RefCell<Vec<(Shape, usize, Result<Symmetric, ModelError>)>>,
+    scales: RefCell<Vec<DefaultScale>>,
+}
+
+/// The default scale of a shape for k components.
+struct DefaultScale {
+    shape: Shape,
+    k: usize,
+    scale: Result<Symmetric, ModelError>,
 }
 
 impl<'a> Defaults<'a> {
@@ -27,11 +34,11 @@ impl<'a> Defaults<'a> {
 
     fn scale(&self, shape: Shape, k: usize) -> Result<Symmetric, ModelError> {
         let mut scales = self.scales.borrow_mut();
-        if let Some((_, _, scale)) = scales.iter().find(|(s, c, _)| (*s, *c) == (shape, k)) {
-            return scale.clone();
+        if let Some(known) = scales.iter().find(|known| (known.shape, known.k) == (shape, k)) {
+            return known.scale.clone();
         }
         let scale = NormalInverseWishart::default_scale(self.data, shape, k);
-        scales.push((shape, k, scale.clone()));
+        scales.push(DefaultScale { shape, k, scale: scale.clone() });
         scale
     }
 }
