@@ -86,9 +86,8 @@ struct CheckArgs {
 
 #[derive(Debug, Args)]
 struct Scratch {
-    /// The folder on whose disk data files are decoded that cannot be mapped as they are (Parquet, and .npy of another
-    /// kind than little-endian float64 row after row); that of the results if left out. The copy has no name and goes
-    /// with the process.
+    /// The folder on whose disk Parquet files, and .npy files that cannot be mapped, are decoded for the time of the
+    /// run; that of the results if left out.
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
 }

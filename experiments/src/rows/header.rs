@@ -113,7 +113,7 @@ impl Header {
         let addressable = |count: u64| usize::try_from(count).map_err(|_| too_large());
         let numbers = n.checked_mul(d).filter(|numbers| *numbers <= (isize::MAX as u64) / 8).ok_or_else(too_large)?;
         let bytes = numbers * number.size() as u64;
-        // A header may be behind 1 << 63 columns of no row: both counts must fit.
+        // The product of no rows and too many columns is 0.
         let (n, d) = (addressable(n)?, addressable(d)?);
         Ok(Self { number, big_endian, fortran: fields.fortran, n, d, offset: offset + u64::from(length), bytes })
     }

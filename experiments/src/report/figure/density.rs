@@ -207,7 +207,8 @@ mod tests {
         let huge: Vec<f64> = spread.iter().map(|x| 1e90 * x).collect();
         let mut lumpy = vec![3.0; 50];
         lumpy.push(4.0);
-        for values in [spread, huge, lumpy, vec![7.0], vec![0.0; 5], vec![1e9, 1e9 + 1.0]] {
+        let many = (0..3 * MOST_ROWS).map(|i| (i % 977) as f64).collect();
+        for values in [spread, huge, lumpy, many, vec![7.0], vec![0.0; 5], vec![1e9, 1e9 + 1.0]] {
             let axis = Axis::over("x", values.iter().copied(), 5);
             let bars = histogram(&Data::new(values, 1).unwrap(), &axis);
             let area: f64 = bars.iter().map(|(left, right, height)| (right - left) * height).sum();
