@@ -279,7 +279,8 @@ mod tests {
         let data = Data::new(values.clone(), 2).unwrap();
         let mean = |j: usize| (0..n).map(|i| values[2 * i + j] - 1e9).sum::<f64>() / n as f64;
         assert!((data.means()[0] - 1e9 - mean(0)).abs() < 1e-6);
-        let square = (0..n).map(|i| (values[2 * i + 1] - 1e9 - mean(1)).powi(2)).sum::<f64>();
+        let mean_1 = mean(1);
+        let square = (0..n).map(|i| (values[2 * i + 1] - 1e9 - mean_1).powi(2)).sum::<f64>();
         assert!((data.standard_deviations()[1] - (square / n as f64).sqrt()).abs() < 1e-6);
         let on_threads = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
