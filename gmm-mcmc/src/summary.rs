@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::diagnostics::{ess_bulk, ess_tail, mcse_mean, quantile, r_hat_rank};
+use crate::diagnostics::{NormalScores, Ranked, mcse_mean, quantile};
 use crate::{Draws, Quantity};
 
 /// The posterior of one quantity. Diagnostics that have no value (a constant quantity) are NaN.
@@ -52,28 +52,40 @@ impl QuantitySummary {
     }
 }
 
-/// Summarises quantities, in parallel.
+/// Summarises quantities, in the current rayon pool.
 pub fn summarise(quantities: &[Quantity]) -> Vec<QuantitySummary> {
-    quantities.par_iter().map(summarise_one).collect()
+    let n_values = quantities.first().map_or(0, |quantity| halves(&quantity.values));
+    let scores = NormalScores::new(n_values);
+    quantities.par_iter().map(|quantity| summarise_one(quantity, &scores)).collect()
 }
 
-fn summarise_one(quantity: &Quantity) -> QuantitySummary {
+/// The number of draws in the halves of all chains.
+fn halves(chains: &[Vec<f64>]) -> usize {
+    chains.iter().map(|chain| chain.len() / 2 * 2).sum()
+}
+
+/// Summarises a quantity, with the normal scores of as many ranks as its chains have draws.
+fn summarise_one(quantity: &Quantity, scores: &NormalScores) -> QuantitySummary {
     let chains = &quantity.values;
     let all: Vec<f64> = chains.concat();
     let n = all.len() as f64;
     let mean = mean(&all);
     let sum_of_squares: f64 = all.iter().map(|x| (x - mean).powi(2)).sum();
+    let ranked = Ranked::new(chains, scores);
+    let diagnostic = |f: fn(&Ranked) -> f64| ranked.as_ref().map_or(f64::NAN, f);
+    // Quantiles exist where diagnostics do not: of values that are not finite.
+    let quantile = |p: f64| ranked.as_ref().map_or_else(|| quantile(&all, p), |ranked| ranked.quantile(p));
     QuantitySummary {
         name: quantity.name.clone(),
         mean,
         sd: (sum_of_squares / (n - 1.0)).sqrt(),
-        q5: quantile(&all, 0.05),
-        q50: quantile(&all, 0.5),
-        q95: quantile(&all, 0.95),
-        mcse_mean: mcse_mean(chains),
-        ess_bulk: ess_bulk(chains),
-        ess_tail: ess_tail(chains),
-        r_hat: r_hat_rank(chains),
+        q5: quantile(0.05),
+        q50: quantile(0.5),
+        q95: quantile(0.95),
+        mcse_mean: diagnostic(|ranked| ranked.mcse_mean()),
+        ess_bulk: diagnostic(|ranked| ranked.ess_bulk()),
+        ess_tail: diagnostic(|ranked| ranked.ess_tail()),
+        r_hat: diagnostic(|ranked| ranked.r_hat()),
     }
 }
 

@@ -1,11 +1,16 @@
 //! Autocovariances of chains: the first lags one at a time as they are asked for, the others all at once.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 
 use super::draws::{Draws, mean};
+
+thread_local! {
+    /// Keeps the transforms of the lengths that it has met: to plan one takes as long as to use it.
+    static PLANNER: RefCell<FftPlanner<f64>> = RefCell::new(FftPlanner::new());
+}
 
 /// Lags below this are computed one by one: chains that mix need no others.
 const FEW: usize = 64;
@@ -41,15 +46,23 @@ impl Autocovariance {
 
     /// The sums of products of all lags, added over the chains: the inverse transform of the power spectrum of each chain,
     /// with zeros behind it so that its ends do not meet.
+    ///
+    /// Two chains x, y make one complex sequence x + i y, whose sums of products have the sum of theirs as real part.
     fn sums_of_products(&self) -> Vec<f64> {
         let n = self.centred.chains().map(<[f64]>::len).max().unwrap_or(0);
         let length = (2 * n).next_power_of_two();
-        let mut planner = FftPlanner::new();
-        let (forward, inverse) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
-        let mut power = vec![Complex::new(0.0, 0.0); length];
-        for chain in self.centred.chains() {
-            let mut spectrum: Vec<Complex<f64>> = chain.iter().map(|x| Complex::new(*x, 0.0)).collect();
-            spectrum.resize(length, Complex::new(0.0, 0.0));
+        let (forward, inverse) = PLANNER.with_borrow_mut(|planner| {
+            (planner.plan_fft_forward(length), planner.plan_fft_inverse(length))
+        });
+        let zero = Complex::new(0.0, 0.0);
+        let (mut power, mut spectrum) = (vec![zero; length], vec![zero; length]);
+        let mut chains = self.centred.chains();
+        while let Some(left) = chains.next() {
+            spectrum.fill(zero);
+            spectrum.iter_mut().zip(left).for_each(|(z, x)| z.re = *x);
+            if let Some(right) = chains.next() {
+                spectrum.iter_mut().zip(right).for_each(|(z, y)| z.im = *y);
+            }
             forward.process(&mut spectrum);
             power.iter_mut().zip(&spectrum).for_each(|(sum, x)| sum.re += x.norm_sqr());
         }

@@ -1,6 +1,6 @@
 //! One quantity's draws as a table of chains x draws, checked once, and the transformations of such a table.
 
-/// Draws of one quantity: at least one chain, chains of equal length, every value finite.
+/// Draws of one quantity: at least one chain, chains of equal length, every value finite, fewer than 2^32 in all.
 #[derive(Clone, Debug)]
 pub(super) struct Draws {
     n_draws: usize,
@@ -16,7 +16,8 @@ impl Draws {
             return None;
         }
         let values: Vec<f64> = chains.iter().flat_map(|chain| chain.as_ref()).copied().collect();
-        values.iter().all(|value| value.is_finite()).then_some(Self { n_draws, values })
+        let few = u32::try_from(values.len()).is_ok();
+        (few && values.iter().all(|value| value.is_finite())).then_some(Self { n_draws, values })
     }
 
     /// The number of draws of each chain.
@@ -83,13 +84,27 @@ impl Draws {
 /// Computed from the differences to the first, so that equal values have exactly their mean, and no variance.
 pub(super) fn mean(values: &[f64]) -> f64 {
     let origin = values[0];
-    origin + values.iter().map(|value| value - origin).sum::<f64>() / values.len() as f64
+    origin + sum_of(values, |value| value - origin) / values.len() as f64
 }
 
 /// The sample variance of some values, with the divisor one less than their number.
 pub(super) fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);
-    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0)
+    sum_of(values, |value| (value - mean).powi(2)) / (values.len() as f64 - 1.0)
+}
+
+/// The sum of a function of some values.
+///
+/// Eight sums at once: a single one would wait for each addition before the next.
+fn sum_of(values: &[f64], function: impl Fn(f64) -> f64) -> f64 {
+    let mut sums = [0.0; 8];
+    let (blocks, rest) = values.as_chunks::<8>();
+    for block in blocks {
+        for lane in 0..8 {
+            sums[lane] += function(block[lane]);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|value| function(*value)).sum::<f64>()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::autocovariance::Autocovariance;
 use super::draws::{Draws, mean, variance};
-use super::quantile::quantile;
-use super::rank::rank_normalised;
+use super::rank::NormalScores;
+use super::ranked::Ranked;
 
 /// Halves of chains shorter than this have no effective sample size: the paper's sequence of pairs of lags would end
 /// before it starts.
@@ -18,7 +18,7 @@ const MIN_DRAWS_PER_HALF: usize = 5;
 ///
 /// Paper: Vehtari et al. (2021), section 4.1.
 pub fn ess_bulk<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
-    split(chains).map_or(f64::NAN, |draws| effective_sample_size(&rank_normalised(&draws)))
+    Ranked::new(chains, &NormalScores::default()).map_or(f64::NAN, |ranked| ranked.ess_bulk())
 }
 
 /// The effective sample size of the mean: N independent draws have a mean with as small an error.
@@ -37,7 +37,7 @@ pub fn ess_bulk<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
 /// Papers: Vehtari et al. (2021), section 3.2; Geyer (1992), Practical Markov chain Monte Carlo, Statistical Science
 /// 7, 473-483.
 pub fn ess_mean<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
-    split(chains).map_or(f64::NAN, |draws| effective_sample_size(&draws))
+    Draws::new(chains).map_or(f64::NAN, |draws| ess_of_mean(&draws))
 }
 
 /// The effective sample size of the median, [`ess_quantile`] at 0.5.
@@ -51,7 +51,7 @@ pub fn ess_median<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
 ///
 /// Paper: Vehtari et al. (2021), section 4.3.
 pub fn ess_quantile<C: AsRef<[f64]>>(chains: &[C], probability: f64) -> f64 {
-    Draws::new(chains).map_or(f64::NAN, |draws| ess_of_quantile(&draws, probability))
+    Ranked::new(chains, &NormalScores::default()).map_or(f64::NAN, |ranked| ranked.ess_quantile(probability))
 }
 
 /// The effective sample size in the tails: the smaller one of those of the 5 % and the 95 % quantile.
@@ -60,26 +60,34 @@ pub fn ess_quantile<C: AsRef<[f64]>>(chains: &[C], probability: f64) -> f64 {
 ///
 /// Paper: Vehtari et al. (2021), section 4.3.
 pub fn ess_tail<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
-    // The minimum passes over a NaN.
-    ess_quantile(chains, 0.05).min(ess_quantile(chains, 0.95))
+    Ranked::new(chains, &NormalScores::default()).map_or(f64::NAN, |ranked| ranked.ess_tail())
 }
 
-/// [`ess_quantile`] of draws that are checked already.
-pub(super) fn ess_of_quantile(draws: &Draws, probability: f64) -> f64 {
-    let quantile = quantile(draws.values(), probability);
-    if quantile.is_nan() {
-        return f64::NAN;
+impl Ranked<'_> {
+    /// [`ess_bulk`] of these draws.
+    pub(crate) fn ess_bulk(&self) -> f64 {
+        self.scores().map_or(f64::NAN, effective_sample_size)
     }
-    ess_of_mean(&draws.map(|value| f64::from(value <= quantile)))
+
+    /// [`ess_tail`] of these draws.
+    pub(crate) fn ess_tail(&self) -> f64 {
+        // The minimum passes over a NaN.
+        self.ess_quantile(0.05).min(self.ess_quantile(0.95))
+    }
+
+    /// [`ess_quantile`] of these draws.
+    pub(super) fn ess_quantile(&self, probability: f64) -> f64 {
+        let quantile = self.quantile(probability);
+        if quantile.is_nan() {
+            return f64::NAN;
+        }
+        ess_of_mean(&self.draws().map(|value| f64::from(value <= quantile)))
+    }
 }
 
 /// [`ess_mean`] of draws that are checked already.
 pub(super) fn ess_of_mean(draws: &Draws) -> f64 {
     draws.split().map_or(f64::NAN, |split| effective_sample_size(&split))
-}
-
-fn split<C: AsRef<[f64]>>(chains: &[C]) -> Option<Draws> {
-    Draws::new(chains)?.split()
 }
 
 /// The effective sample size of the mean of chains that are split already.

@@ -2,8 +2,9 @@
 
 use super::beta::beta_quantile;
 use super::draws::{Draws, mean, variance};
-use super::ess::{ess_of_mean, ess_of_quantile};
-use super::quantile::sorted;
+use super::ess::ess_of_mean;
+use super::rank::NormalScores;
+use super::ranked::Ranked;
 
 /// The probability of a standard normal below -1, to the digits that the other packages use.
 const BELOW_MINUS_ONE: f64 = 0.158_655_3;
@@ -18,9 +19,20 @@ const BELOW_MINUS_ONE: f64 = 0.158_655_3;
 ///
 /// Paper: Vehtari et al. (2021), section 3.2.
 pub fn mcse_mean<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
-    let Some(draws) = Draws::new(chains) else { return f64::NAN };
+    Draws::new(chains).map_or(f64::NAN, |draws| mcse_of_mean(&draws))
+}
+
+/// [`mcse_mean`] of draws that are checked already.
+fn mcse_of_mean(draws: &Draws) -> f64 {
     let (standardised, scale) = draws.standardised();
     scale * (variance(standardised.values()) / ess_of_mean(&standardised)).sqrt()
+}
+
+impl Ranked<'_> {
+    /// [`mcse_mean`] of these draws.
+    pub(crate) fn mcse_mean(&self) -> f64 {
+        mcse_of_mean(self.draws())
+    }
 }
 
 /// The Monte Carlo standard error of the standard deviation of all draws.
@@ -64,17 +76,18 @@ pub fn mcse_median<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
 ///
 /// Paper: Vehtari et al. (2021), section 4.4.
 pub fn mcse_quantile<C: AsRef<[f64]>>(chains: &[C], probability: f64) -> f64 {
-    let Some(draws) = Draws::new(chains) else { return f64::NAN };
-    let ess = ess_of_quantile(&draws, probability);
+    let none = NormalScores::default();
+    let Some(ranked) = Ranked::new(chains, &none) else { return f64::NAN };
+    let ess = ranked.ess_quantile(probability);
     if ess.is_nan() {
         return f64::NAN;
     }
     let (below, above) = (ess * probability + 1.0, ess * (1.0 - probability) + 1.0);
-    let sorted = sorted(draws.values());
-    let n = sorted.len();
+    let n = ranked.draws().values().len();
     let lower_rank = (beta_quantile(below, above, BELOW_MINUS_ONE) * n as f64).floor() as usize;
     let upper_rank = (beta_quantile(below, above, 1.0 - BELOW_MINUS_ONE) * n as f64).ceil() as usize;
-    0.5 * (sorted[upper_rank.clamp(1, n) - 1] - sorted[lower_rank.clamp(1, n) - 1])
+    let order_statistic = |rank: usize| ranked.order_statistic(rank.clamp(1, n) - 1);
+    0.5 * (order_statistic(upper_rank) - order_statistic(lower_rank))
 }
 
 #[cfg(test)]

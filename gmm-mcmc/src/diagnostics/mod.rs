@@ -5,7 +5,7 @@
 //! out), so a drift within a chain shows as a disagreement between its halves.
 //!
 //! Where a diagnostic has no value the result is NaN: no chains, chains of different lengths, too few draws, a draw
-//! that is not finite, a quantity that never changes. Nothing here fails otherwise.
+//! that is not finite, a quantity that never changes, 2^32 draws or more. Nothing here fails otherwise.
 //!
 //! The definitions are those of the paper, and the numbers are those on which the packages arviz 0.23 (Python) and
 //! posterior 1.4 (R) agree. Where the two differ:
@@ -38,8 +38,10 @@
 
 mod beta;
 mod draws;
+mod order;
 mod quantile;
 mod rank;
+mod ranked;
 
 mod autocovariance;
 
@@ -52,4 +54,6 @@ mod mcse;
 pub use ess::{ess_bulk, ess_mean, ess_median, ess_quantile, ess_tail};
 pub use mcse::{mcse_mean, mcse_median, mcse_quantile, mcse_sd};
 pub use quantile::quantile;
+pub(crate) use rank::NormalScores;
+pub(crate) use ranked::Ranked;
 pub use rhat::{r_hat_identity, r_hat_rank, r_hat_split};

@@ -22,26 +22,21 @@ pub fn quantile(values: &[f64], probability: f64) -> f64 {
     if values.is_empty() || values.iter().any(|value| value.is_nan()) {
         return f64::NAN;
     }
-    quantile_of_sorted(&sorted(values), probability)
-}
-
-/// The values in increasing order.
-pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    sorted
+    quantile_of_ordered(|r| sorted[r], sorted.len(), probability)
 }
 
-/// [`quantile`] of values that are in increasing order, at least one, none of them NaN.
-pub(super) fn quantile_of_sorted(sorted: &[f64], probability: f64) -> f64 {
+/// [`quantile`] of n values, at least one, none of them NaN, given the r-th smallest, r from 0.
+pub(super) fn quantile_of_ordered(order_statistic: impl Fn(usize) -> f64, n: usize, probability: f64) -> f64 {
     if !(0.0..=1.0).contains(&probability) {
         return f64::NAN;
     }
-    let last = sorted.len() - 1;
+    let last = n - 1;
     let position = last as f64 * probability;
     let index = (position.floor() as usize).min(last);
     let fraction = position - index as f64;
-    let (below, above) = (sorted[index], sorted[(index + 1).min(last)]);
+    let (below, above) = (order_statistic(index), order_statistic((index + 1).min(last)));
     // Ties must give the tied value itself: what is at most the quantile is counted later.
     if fraction == 0.0 || below == above { below } else { below + fraction * (above - below) }
 }

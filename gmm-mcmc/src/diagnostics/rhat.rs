@@ -1,7 +1,8 @@
 //! R-hat, the ratio of the spread of all draws to the spread within chains.
 
 use super::draws::{Draws, mean, variance};
-use super::rank::{folded, rank_normalised};
+use super::rank::NormalScores;
+use super::ranked::Ranked;
 
 /// R-hat of split, rank-normalised chains: the one to report.
 ///
@@ -18,11 +19,17 @@ use super::rank::{folded, rank_normalised};
 ///
 /// Paper: Vehtari et al. (2021), sections 4.1 and 4.2.
 pub fn r_hat_rank<C: AsRef<[f64]>>(chains: &[C]) -> f64 {
-    let Some(draws) = Draws::new(chains) else { return f64::NAN };
-    let bulk = draws.split().map_or(f64::NAN, |split| r_hat(&rank_normalised(&split)));
-    let tail = folded(&draws).split().map_or(f64::NAN, |split| r_hat(&rank_normalised(&split)));
-    // The maximum passes over a NaN: draws that all have one distance from the median are in agreement there.
-    bulk.max(tail)
+    Ranked::new(chains, &NormalScores::default()).map_or(f64::NAN, |ranked| ranked.r_hat())
+}
+
+impl Ranked<'_> {
+    /// [`r_hat_rank`] of these draws.
+    pub(crate) fn r_hat(&self) -> f64 {
+        let bulk = self.scores().map_or(f64::NAN, r_hat);
+        let tail = self.folded_scores().map_or(f64::NAN, |folded| r_hat(&folded));
+        // The maximum passes over a NaN: draws that all have one distance from the median are in agreement there.
+        bulk.max(tail)
+    }
 }
 
 /// R-hat of split chains, without ranks: for quantities with a variance.
