@@ -128,17 +128,14 @@ impl Covariance {
                 let mut heap = Vec::new();
                 let l = scratch(&mut stack, &mut heap, self.whitener.len());
                 l.copy_from_slice(self.matrix.entries());
-                triangle::cholesky(l, d).map_err(|(pivot, value)| NotPositiveDefinite::Pivot { pivot, value })?;
+                factorise(Shape::Full, l, d)?;
                 triangle::set_identity(&mut self.whitener, d);
                 triangle::divide_right(&mut self.whitener, l, d);
             }
             Shape::Diagonal | Shape::Isotropic => {
-                for (pivot, (t, &value)) in self.whitener.iter_mut().zip(self.matrix.entries()).enumerate() {
-                    if !(value > 0.0 && value.is_finite()) {
-                        return Err(NotPositiveDefinite::Pivot { pivot, value });
-                    }
-                    *t = 1.0 / value.sqrt();
-                }
+                self.whitener.copy_from_slice(self.matrix.entries());
+                factorise(self.matrix.shape(), &mut self.whitener, d)?;
+                self.whitener.iter_mut().for_each(|t| *t = 1.0 / *t);
             }
         }
         self.set_ln_det();
@@ -223,8 +220,7 @@ impl Covariance {
                 let (mut stack, mut heap) = ([0.0; 64], Vec::new());
                 let z = scratch(&mut stack, &mut heap, d);
                 z.iter_mut().enumerate().for_each(|(j, z)| *z = difference(j));
-                let row = |i: usize| &self.whitener[triangle::row(i)..=triangle::row(i) + i];
-                let y = |i: usize| row(i).iter().zip(&*z).map(|(t, z)| t * z).sum::<f64>();
+                let y = |i: usize| triangle::row_of(&self.whitener, i).iter().zip(&*z).map(|(t, z)| t * z).sum::<f64>();
                 (0..d).map(|i| y(i).powi(2)).sum()
             }
             Shape::Diagonal => (0..d).map(|j| (self.whitener[j] * difference(j)).powi(2)).sum(),
@@ -237,12 +233,16 @@ impl Covariance {
         debug_assert_eq!((self.shape(), self.d()), (m.shape(), m.d()));
         match self.shape() {
             Shape::Full => {
-                let t = |i: usize, j: usize| self.whitener[triangle::row(i) + j];
-                let d = self.d();
-                let quadratic = |i: usize| -> f64 {
-                    (0..=i).map(|a| t(i, a) * (0..=i).map(|b| m.get(a, b) * t(i, b)).sum::<f64>()).sum()
+                // t M t' for a row t of T, from the lower triangle of M.
+                let quadratic = |t: &[f64]| -> f64 {
+                    let term = |a: usize| {
+                        let m = triangle::row_of(m.entries(), a);
+                        let below: f64 = m[..a].iter().zip(t).map(|(m, t)| m * t).sum();
+                        t[a] * (m[a] * t[a] + 2.0 * below)
+                    };
+                    (0..t.len()).map(term).sum()
                 };
-                (0..d).map(quadratic).sum()
+                (0..self.d()).map(|i| quadratic(triangle::row_of(&self.whitener, i))).sum()
             }
             Shape::Diagonal | Shape::Isotropic => self.whitener.iter().zip(m.entries()).map(|(t, m)| t * t * m).sum(),
         }
@@ -261,6 +261,26 @@ impl Covariance {
             Shape::Diagonal | Shape::Isotropic => {
                 (0..d).map(|j| self.matrix.get(j, j) / scale(j) / scale(j)).fold(f64::INFINITY, f64::min)
             }
+        }
+    }
+}
+
+/// Replaces the packed entries of a matrix by those of its Cholesky factor: lower triangular, or square roots.
+///
+/// # Errors
+/// [`NotPositiveDefinite::Pivot`]; the entries are then of no use.
+pub(crate) fn factorise(shape: Shape, entries: &mut [f64], d: usize) -> Result<(), NotPositiveDefinite> {
+    let not_positive = |(pivot, value)| NotPositiveDefinite::Pivot { pivot, value };
+    match shape {
+        Shape::Full => triangle::cholesky(entries, d).map_err(not_positive),
+        Shape::Diagonal | Shape::Isotropic => {
+            for (pivot, value) in entries.iter_mut().enumerate() {
+                if !(*value > 0.0 && value.is_finite()) {
+                    return Err(not_positive((pivot, *value)));
+                }
+                *value = value.sqrt();
+            }
+            Ok(())
         }
     }
 }

@@ -50,9 +50,13 @@ impl Dirichlet {
 
     /// The log density at weights (K); minus infinity where a weight is 0 and its concentration above 1.
     pub fn ln_density(&self, weights: &[f64]) -> f64 {
-        let kernel: f64 =
-            self.concentration.iter().zip(weights).map(|(a, w)| if *a == 1.0 { 0.0 } else { (a - 1.0) * w.ln() }).sum();
-        kernel - self.ln_normaliser()
+        self.ln_kernel(weights) - self.ln_normaliser()
+    }
+
+    /// The log density without its constant, `sum (a_k - 1) ln w_k`.
+    pub(crate) fn ln_kernel(&self, weights: &[f64]) -> f64 {
+        let powers = self.concentration.iter().zip(weights);
+        powers.map(|(a, w)| if *a == 1.0 { 0.0 } else { (a - 1.0) * w.ln() }).sum()
     }
 
     /// `ln [ prod Gamma(a_k) / Gamma(sum a) ]`.

@@ -54,7 +54,7 @@ mod initialisation;
 mod matching;
 mod partition;
 
-pub use assignment::optimal_assignment;
+pub use assignment::{Assignment, optimal_assignment};
 pub use covariance::{Covariance, NotPositiveDefinite};
 pub use data::{Data, DataError};
 pub use dirichlet::Dirichlet;

@@ -41,6 +41,8 @@ pub struct Model {
     d: usize,
     structure: Structure,
     prior: Prior,
+    /// The normalising constant of the prior of the weights.
+    ln_weights_normaliser: f64,
 }
 
 /// Why a model or its prior cannot be.
@@ -165,7 +167,7 @@ impl Model {
                 _ => return Err(ModelError::CovariancePrior { known }),
             }
         }
-        Ok(Self { d, structure, prior })
+        Ok(Self { d, structure, ln_weights_normaliser: prior.weights.ln_normaliser(), prior })
     }
 
     /// A symmetric Dirichlet prior of the weights of `k` components, ready for [`Prior`].
@@ -208,7 +210,12 @@ impl Model {
     /// the likelihood.
     pub fn without_prior(&self) -> Self {
         let weights = self.prior.weights.uniform();
-        Self { prior: Prior { weights, components: ComponentPrior::Flat }, ..self.clone() }
+        Self {
+            d: self.d,
+            structure: self.structure.clone(),
+            ln_weights_normaliser: weights.ln_normaliser(),
+            prior: Prior { weights, components: ComponentPrior::Flat },
+        }
     }
 
     /// Number of components K.
@@ -295,7 +302,7 @@ impl Model {
     /// ln Dirichlet(w | a) + sum over distinct covariances ln InverseWishart(S) + sum_k ln Normal(mu_k | m0, S_k / kappa)
     /// ```
     pub fn ln_prior(&self, mixture: &Mixture) -> f64 {
-        let weights = self.prior.weights.ln_density(mixture.weights());
+        let weights = self.prior.weights.ln_kernel(mixture.weights()) - self.ln_weights_normaliser;
         let ComponentPrior::Conjugate(conjugate) = &self.prior.components else {
             return weights;
         };

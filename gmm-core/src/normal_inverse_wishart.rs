@@ -21,6 +21,7 @@ use crate::{Covariance, Data, ModelError, Shape, Symmetric, ln_multivariate_gamm
 pub struct InverseWishart {
     dof: f64,
     scale: Covariance,
+    ln_normaliser: f64,
 }
 
 impl InverseWishart {
@@ -34,7 +35,8 @@ impl InverseWishart {
         if !(dof > least && dof.is_finite()) {
             return Err(ModelError::Dof { value: dof, least });
         }
-        Ok(Self { dof, scale: Covariance::new(scale).map_err(ModelError::Scale)? })
+        let scale = Covariance::new(scale).map_err(ModelError::Scale)?;
+        Ok(Self { dof, ln_normaliser: ln_normaliser(dof, &scale), scale })
     }
 
     /// Degrees of freedom.
@@ -49,13 +51,13 @@ impl InverseWishart {
 
     /// The logarithm of the normalising constant Z.
     pub fn ln_normaliser(&self) -> f64 {
-        ln_normaliser(self.dof, &self.scale)
+        self.ln_normaliser
     }
 
     /// The log density at a covariance of the same shape.
     pub fn ln_density(&self, covariance: &Covariance) -> f64 {
         let (shape, d) = (covariance.shape(), covariance.d());
-        -self.ln_normaliser()
+        -self.ln_normaliser
             - 0.5 * (self.dof + shape.mode_offset(d)) * ln_det_of_shape(covariance)
             - 0.5 * covariance.trace_of_solve(self.scale())
     }
@@ -81,28 +83,31 @@ fn ln_det_of_shape(covariance: &Covariance) -> f64 {
     }
 }
 
-/// Draws the whitening factor T of a covariance, `inverse(S) = T' T`, from the whitening factor of the scale.
+/// Draws the whitening factor T of a covariance in R^d, `inverse(S) = T' T`, from the Cholesky factor L of the scale (both
+/// packed as the shape stores them).
 ///
 /// `T = B inverse(L)` with scale `L L'` and B lower triangular: a Wishart matrix `B' B` with unit scale by Bartlett's
 /// decomposition taken from the last row up, `B_ii^2 ~ ChiSquared(dof - (d - 1 - i))`, normal below the diagonal
 /// (Smith & Hocking 1972). T is triangular as it is drawn: nothing is inverted.
-pub(crate) fn draw_whitener<R: Rng + ?Sized>(dof: f64, scale: &Covariance, rng: &mut R, t: &mut [f64]) {
-    let (d, inverse) = (scale.d(), scale.whitener());
-    match scale.shape() {
+pub(crate) fn draw_whitener<R: Rng + ?Sized>(
+    dof: f64,
+    (shape, d): (Shape, usize),
+    factor: &[f64],
+    rng: &mut R,
+    t: &mut [f64],
+) {
+    match shape {
         Shape::Full => {
             for i in 0..d {
                 let start = triangle::row(i);
                 let row = &mut t[start..=start + i];
                 row[..i].iter_mut().for_each(|b| *b = StandardNormal.sample(rng));
                 row[i] = chi(dof - (d - 1 - i) as f64, rng);
-                // The row times inverse(L), left to right: entry j needs only entries from j on.
-                for j in 0..=i {
-                    row[j] = (j..=i).map(|k| row[k] * inverse[triangle::row(k) + j]).sum();
-                }
+                triangle::divide_row(row, factor);
             }
         }
         Shape::Diagonal | Shape::Isotropic => {
-            t.iter_mut().zip(inverse).for_each(|(t, inverse)| *t = chi(dof, rng) * inverse);
+            t.iter_mut().zip(factor).for_each(|(t, factor)| *t = chi(dof, rng) / factor);
         }
     }
 }
@@ -201,6 +206,7 @@ impl NormalInverseWishart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::covariance::factorise;
     use crate::Streams;
 
     #[test]
@@ -223,14 +229,15 @@ mod tests {
         let full = Symmetric::full(&[[2.0, 0.6, 0.1], [0.6, 1.0, -0.3], [0.1, -0.3, 0.7]]).unwrap();
         let (dof, n) = (14.0, 60_000);
         for shape in Shape::ALL {
-            let scale = Covariance::new(full.project(shape)).unwrap();
+            let mut factor = full.project(shape).entries().to_vec();
+            factorise(shape, &mut factor, 3).unwrap();
             let mut drawn = Covariance::unit(shape, 3);
             let mut sum = Symmetric::zeros(shape, 3);
             let mut squares = vec![0.0; sum.entries().len()];
             let mut rng = Streams::new(12).rng(0);
             let mut scratch = squares.clone();
             for _ in 0..n {
-                drawn.set_whitener(&mut scratch, |t| draw_whitener(dof, &scale, &mut rng, t));
+                drawn.set_whitener(&mut scratch, |t| draw_whitener(dof, (shape, 3), &factor, &mut rng, t));
                 sum.add_scaled(1.0, drawn.as_symmetric());
                 squares.iter_mut().zip(drawn.as_symmetric().entries()).for_each(|(s, x)| *s += x * x);
             }

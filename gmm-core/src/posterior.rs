@@ -4,6 +4,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
+use crate::covariance::factorise;
 use crate::normal_inverse_wishart::{draw_whitener, ln_normaliser};
 use crate::{
     ComponentPrior, Covariance, Dirichlet, InverseWishart, Mixture, Model, NotPositiveDefinite, Predictive, Shape,
@@ -37,8 +38,8 @@ pub struct Posterior {
     /// One for each distinct covariance. For a known covariance the scale only collects its sum of squares.
     dofs: Vec<f64>,
     scales: Vec<Symmetric>,
-    /// A scale with its factor, and room for a packed matrix and a vector.
-    factored: Covariance,
+    /// The factor of a scale, and room for another packed matrix and a vector.
+    factor: Vec<f64>,
     packed: Vec<f64>,
     difference: Vec<f64>,
 }
@@ -74,7 +75,7 @@ impl Posterior {
             kappas: vec![0.0; k],
             dofs: vec![0.0; distinct],
             scales: vec![Symmetric::zeros(shape, d); distinct],
-            factored: Covariance::unit(shape, d),
+            factor: vec![0.0; shape.n_entries(d)],
             packed: vec![0.0; shape.n_entries(d)],
             difference: vec![0.0; d],
         };
@@ -160,16 +161,15 @@ impl Posterior {
     /// # Errors
     /// [`Degenerate`] if a scale is not positive definite: the prior is flat, or the scale left the range of doubles.
     pub fn draw<R: Rng + ?Sized>(&mut self, rng: &mut R, mixture: &mut Mixture) -> Result<(), Degenerate> {
-        let d = self.model.d();
+        let (d, shape) = (self.model.d(), self.model.shape());
         let (weights, means, covariances) = mixture.parts_mut();
         self.weights.draw(rng, weights);
         if !matches!(self.model.structure(), Structure::Known(_)) {
             for (component, covariance) in covariances.iter_mut().enumerate() {
-                self.factored
-                    .set_to_quotient(&self.scales[component], 1.0)
-                    .map_err(|source| Degenerate { component, source })?;
-                let (dof, scale) = (self.dofs[component], &self.factored);
-                covariance.set_whitener(&mut self.packed, |t| draw_whitener(dof, scale, rng, t));
+                self.factor.copy_from_slice(self.scales[component].entries());
+                factorise(shape, &mut self.factor, d).map_err(|source| Degenerate { component, source })?;
+                let (dof, factor) = (self.dofs[component], &self.factor);
+                covariance.set_whitener(&mut self.packed, |t| draw_whitener(dof, (shape, d), factor, rng, t));
             }
         }
         for k in 0..self.counts.len() {

@@ -5,6 +5,11 @@ pub(crate) fn row(i: usize) -> usize {
     i * (i + 1) / 2
 }
 
+/// Row `i` up to the diagonal.
+pub(crate) fn row_of(t: &[f64], i: usize) -> &[f64] {
+    &t[row(i)..=row(i) + i]
+}
+
 /// Replaces a packed symmetric matrix by its lower Cholesky factor.
 ///
 /// # Errors
@@ -29,10 +34,17 @@ pub(crate) fn cholesky(a: &mut [f64], d: usize) -> Result<(), (usize, f64)> {
 /// Replaces lower triangular `b` by `b inverse(l)`: the solution T of `T l = b`, again lower triangular.
 pub(crate) fn divide_right(b: &mut [f64], l: &[f64], d: usize) {
     for i in 0..d {
-        for j in (0..=i).rev() {
-            let dot: f64 = (j + 1..=i).map(|k| b[row(i) + k] * l[row(k) + j]).sum();
-            b[row(i) + j] = (b[row(i) + j] - dot) / l[row(j) + j];
-        }
+        divide_row(&mut b[row(i)..=row(i) + i], l);
+    }
+}
+
+/// One row of [`divide_right`]: the solution t of `t l = b` in place of b, with as many rows of l as b has entries.
+pub(crate) fn divide_row(b: &mut [f64], l: &[f64]) {
+    for j in (0..b.len()).rev() {
+        let l = row_of(l, j);
+        let t = b[j] / l[j];
+        b[j] = t;
+        b[..j].iter_mut().zip(l).for_each(|(b, l)| *b -= t * l);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Undoing label switching: which component of a draw is which of a pivot partition.
 
-use gmm_core::{Dirichlet, Label, contingency_table, optimal_assignment};
+use gmm_core::{Assignment, Dirichlet, Label};
 
 /// Equivalence-class representatives (Papastamoulis & Iliopoulos 2010): the assignment of the K labels of a pivot
 /// partition to the K components of a draw that makes the two partitions agree on the most rows. Entry j is the
@@ -15,19 +15,49 @@ use gmm_core::{Dirichlet, Label, contingency_table, optimal_assignment};
 /// # Ok::<(), gmm_core::ModelError>(())
 /// ```
 pub fn match_components(pivot: &[Label], labels: &[Label], weights: &Dirichlet) -> Vec<usize> {
-    let k = weights.k();
-    let counts = contingency_table(pivot, k, labels, k);
-    let concentration = weights.concentration();
-    let forbidden = (pivot.len() * k + 1) as f64;
-    let costs: Vec<f64> = counts
-        .iter()
-        .enumerate()
-        .map(|(i, count)| match concentration[i / k] == concentration[i % k] {
-            true => -(*count as f64),
-            false => forbidden,
-        })
-        .collect();
-    optimal_assignment(&costs, k)
+    ComponentMatcher::new(pivot, weights).match_components(labels).to_vec()
+}
+
+/// Matches draw after draw with one pivot partition, without allocating.
+#[derive(Debug)]
+pub(crate) struct ComponentMatcher<'a> {
+    pivot: &'a [Label],
+    concentration: &'a [f64],
+    /// Rows by pivot label and component of the draw, K x K.
+    counts: Vec<u64>,
+    costs: Vec<f64>,
+    assignment: Assignment,
+}
+
+impl<'a> ComponentMatcher<'a> {
+    /// For a pivot (n) and the prior of the weights.
+    pub(crate) fn new(pivot: &'a [Label], weights: &'a Dirichlet) -> Self {
+        let k = weights.k();
+        Self {
+            pivot,
+            concentration: weights.concentration(),
+            counts: vec![0; k * k],
+            costs: vec![0.0; k * k],
+            assignment: Assignment::new(),
+        }
+    }
+
+    /// [`match_components`] for the labels of a draw (n).
+    pub(crate) fn match_components(&mut self, labels: &[Label]) -> &[usize] {
+        let k = self.concentration.len();
+        self.counts.fill(0);
+        for (&pivot, &label) in self.pivot.iter().zip(labels) {
+            self.counts[usize::from(pivot) * k + usize::from(label)] += 1;
+        }
+        let forbidden = (self.pivot.len() * k + 1) as f64;
+        for (i, (cost, count)) in self.costs.iter_mut().zip(&self.counts).enumerate() {
+            *cost = match self.concentration[i / k] == self.concentration[i % k] {
+                true => -(*count as f64),
+                false => forbidden,
+            };
+        }
+        self.assignment.solve(&self.costs, k)
+    }
 }
 
 #[cfg(test)]

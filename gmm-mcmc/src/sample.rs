@@ -4,7 +4,8 @@ use gmm_core::{Data, Label, Mixture, Model, Rule, Seeding, SeedingError, Streams
 use rayon::prelude::*;
 
 use crate::draws::{ChainDraws, Draws, Layout};
-use crate::{Gibbs, GibbsError, Scan, match_components};
+use crate::relabel::ComponentMatcher;
+use crate::{Gibbs, GibbsError, Scan};
 
 /// Where a chain started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,14 +140,15 @@ fn keep_draws(
         permutations: Vec::with_capacity(n * layout.k),
     };
     let mut scan = warm.scan;
+    let mut matcher = ComponentMatcher::new(pivot, &model.prior().weights);
     for draw in 1..=n {
         step(&mut scan, chain)?;
         layout.push(scan.mixture(), &mut kept.parameters);
         kept.ln_likelihood.push(scan.ln_likelihood());
         kept.ln_posterior.push(scan.ln_posterior());
         kept.n_occupied.push(scan.n_occupied());
-        let places = match_components(pivot, scan.labels(), &model.prior().weights);
-        kept.permutations.extend(places.into_iter().map(|component| component as Label));
+        let places = matcher.match_components(scan.labels());
+        kept.permutations.extend(places.iter().map(|component| *component as Label));
         progress(Progress { chain, scans: settings.warmup + draw });
     }
     Ok(kept)
