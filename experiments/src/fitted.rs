@@ -5,6 +5,7 @@ use std::fmt;
 use gmm_core::{Label, Mixture, Model, Shape, Structure};
 use gmm_em::{Criteria, Objective, Restart, Stop};
 use gmm_mcmc::{Draws, Levels, QuantitySummary};
+use serde::Serialize;
 
 /// The results of one experiment.
 #[derive(Debug)]
@@ -67,6 +68,19 @@ pub struct GibbsDetail {
     pub quantities: Vec<QuantitySummary>,
     /// The level of each chain.
     pub levels: Levels,
+    /// How long it took, by phase.
+    pub seconds: GibbsSeconds,
+}
+
+/// How long the phases of a Gibbs fit took, in seconds; what is left of the fit's is the evaluation of its estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct GibbsSeconds {
+    /// EM for where chains start.
+    pub starts: f64,
+    /// Warm-up and draws of all chains: scans, relabelling, storing.
+    pub sampling: f64,
+    /// Posterior means, summaries and diagnostics of every quantity.
+    pub summaries: f64,
 }
 
 impl GibbsDetail {

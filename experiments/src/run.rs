@@ -7,7 +7,7 @@ use gmm_em::{Criteria, Em, Objective};
 use gmm_mcmc::{Gibbs, levels, sample, summarise};
 
 use crate::experiment::{Experiment, Fit, Method};
-use crate::fitted::{EmDetail, FitResult, GibbsDetail};
+use crate::fitted::{EmDetail, FitResult, GibbsDetail, GibbsSeconds};
 use crate::progress::Progress;
 
 /// Restarts of the EM that finds where chains start.
@@ -60,14 +60,18 @@ fn run_gibbs(
     streams: &Streams,
     progress: &Progress,
 ) -> Result<FitResult, String> {
+    let mut phase = Instant::now();
+    let mut lap = || std::mem::replace(&mut phase, Instant::now()).elapsed().as_secs_f64();
     // A search of its own for every second chain: two that start at one point have not looked for another.
-    let starts = streams.named("starts");
+    let searches = streams.named("starts");
     let optima: Vec<Mixture> = (0..gibbs.chains.div_ceil(2) as u64)
-        .filter_map(|chain| starting_optimum(model, data, &starts.split(chain)))
+        .filter_map(|chain| starting_optimum(model, data, &searches.split(chain)))
         .collect();
+    let starts = lap();
     let chains = streams.named("chains");
     let mut draws =
         sample(model, data, gibbs, &optima, &chains, &|step| progress.gibbs(step)).map_err(|e| e.to_string())?;
+    let sampling = lap();
     let not_a_mixture = || "the posterior means are not a mixture: a covariance lost its last digits".to_owned();
     if let Some(order) = truth.and_then(|truth| match_mixture(&draws.mean_mixture()?, truth)) {
         draws.reorder(&order);
@@ -75,7 +79,9 @@ fn run_gibbs(
     let mixture = draws.mean_mixture().ok_or_else(not_a_mixture)?;
     let order = draws.order().to_vec();
     let quantities = summarise(&draws.quantities());
-    let detail = GibbsDetail { levels: levels(&draws), quantities, draws };
+    let levels = levels(&draws);
+    let seconds = GibbsSeconds { starts, sampling, summaries: lap() };
+    let detail = GibbsDetail { draws, quantities, levels, seconds };
     Ok(evaluate(model, data, mixture, &order, None, Some(detail)))
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::config;
 use crate::digest::Digested;
 use crate::experiment::Experiment;
-use crate::fitted::{FitResult, GibbsDetail, Outcome};
+use crate::fitted::{FitResult, GibbsDetail, GibbsSeconds, Outcome};
 use crate::output::{DrawsTable, OutputError, ResultsDir, Values, Variable, write_draws};
 use crate::report::html;
 use crate::summary::Summary;
@@ -53,6 +53,14 @@ struct Manifest<'a> {
 struct FitTiming<'a> {
     name: &'a str,
     seconds: f64,
+    /// Of Gibbs sampling only.
+    phases: Option<GibbsSeconds>,
+}
+
+impl<'a> FitTiming<'a> {
+    fn new(fit: &'a FitResult) -> Self {
+        Self { name: &fit.name, seconds: fit.seconds, phases: fit.gibbs.as_ref().map(|gibbs| gibbs.seconds) }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -111,7 +119,7 @@ impl<'a> Writer<'a> {
             started_unix_seconds: self.started.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             seconds: self.started.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64()),
             complete: outcome.failures.is_empty(),
-            fits: outcome.fits.iter().map(|fit| FitTiming { name: &fit.name, seconds: fit.seconds }).collect(),
+            fits: outcome.fits.iter().map(FitTiming::new).collect(),
             failures: outcome.failures.iter().map(|(name, reason)| FitFailure { name, reason }).collect(),
             draws: gibbs.map(|fit| draws_name(&fit.name)).collect(),
             files: &self.files,

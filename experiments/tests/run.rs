@@ -112,6 +112,16 @@ fn the_summary_holds_every_field_of_the_contract() {
     assert_eq!(summary["data"]["columns"], serde_json::json!(["x1", "x2"]));
     assert_eq!(summary["data"]["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(summary["truth"]["weights"].as_array().unwrap().len(), 2);
+    // Times stand in the manifest; of Gibbs sampling those of its phases, parts of the whole.
+    let manifest = json(&folder.path().join("small/manifest.json"));
+    for (timing, sampled) in manifest["fits"].as_array().unwrap().iter().zip([false, false, true, true]) {
+        assert_eq!(timing["phases"].is_object(), sampled);
+        if sampled {
+            let phases = ["starts", "sampling", "summaries"].map(|phase| timing["phases"][phase].as_f64().unwrap());
+            assert!(phases.iter().all(|seconds| *seconds > 0.0), "{timing}");
+            assert!(phases.iter().sum::<f64>() <= timing["seconds"].as_f64().unwrap(), "{timing}");
+        }
+    }
     let fits = summary["fits"].as_array().unwrap();
     let names: Vec<&str> = fits.iter().map(|fit| fit["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["em", "map", "gibbs", "known"]);
