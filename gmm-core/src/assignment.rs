@@ -93,7 +93,8 @@ impl Assignment {
             let mut nearest: Option<(usize, i64)> = None;
             let travelled = last.map_or(0, |last: usize| self.columns[last].distance);
             let costs = &self.costs[row * self.columns.len()..];
-            for (place, (column, cost)) in self.columns.iter_mut().zip(costs).enumerate().filter(|(_, (c, _))| !c.reached)
+            for (place, (column, cost)) in
+                self.columns.iter_mut().zip(costs).enumerate().filter(|(_, (c, _))| !c.reached)
             {
                 let distance = travelled + cost - self.row_prices[row] - column.price;
                 if distance < column.distance {

@@ -217,10 +217,8 @@ impl Covariance {
         let d = self.d();
         match self.shape() {
             Shape::Full => {
-                let (mut stack, mut heap) = ([0.0; 64], Vec::new());
-                let z = scratch(&mut stack, &mut heap, d);
-                z.iter_mut().enumerate().for_each(|(j, z)| *z = difference(j));
-                let y = |i: usize| triangle::row_of(&self.whitener, i).iter().zip(&*z).map(|(t, z)| t * z).sum::<f64>();
+                let row = |i: usize| triangle::row_of(&self.whitener, i).iter().enumerate();
+                let y = |i: usize| row(i).map(|(j, t)| t * difference(j)).sum::<f64>();
                 (0..d).map(|i| y(i).powi(2)).sum()
             }
             Shape::Diagonal => (0..d).map(|j| (self.whitener[j] * difference(j)).powi(2)).sum(),

@@ -206,8 +206,8 @@ impl NormalInverseWishart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::covariance::factorise;
     use crate::Streams;
+    use crate::covariance::factorise;
 
     #[test]
     fn impossible_hyperparameters_are_refused() {

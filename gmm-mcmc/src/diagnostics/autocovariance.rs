@@ -51,9 +51,8 @@ impl Autocovariance {
     fn sums_of_products(&self) -> Vec<f64> {
         let n = self.centred.chains().map(<[f64]>::len).max().unwrap_or(0);
         let length = (2 * n).next_power_of_two();
-        let (forward, inverse) = PLANNER.with_borrow_mut(|planner| {
-            (planner.plan_fft_forward(length), planner.plan_fft_inverse(length))
-        });
+        let (forward, inverse) =
+            PLANNER.with_borrow_mut(|planner| (planner.plan_fft_forward(length), planner.plan_fft_inverse(length)));
         let zero = Complex::new(0.0, 0.0);
         let (mut power, mut spectrum) = (vec![zero; length], vec![zero; length]);
         let mut chains = self.centred.chains();

@@ -15,7 +15,7 @@ impl Draws {
         if n_draws == 0 || chains.iter().any(|chain| chain.as_ref().len() != n_draws) {
             return None;
         }
-        let values: Vec<f64> = chains.iter().flat_map(|chain| chain.as_ref()).copied().collect();
+        let values: Vec<f64> = chains.iter().map(AsRef::as_ref).collect::<Vec<_>>().concat();
         let few = u32::try_from(values.len()).is_ok();
         (few && values.iter().all(|value| value.is_finite())).then_some(Self { n_draws, values })
     }
@@ -59,11 +59,11 @@ impl Draws {
         if half == 0 {
             return None;
         }
-        let values = self
-            .chains()
-            .flat_map(|chain| chain[..half].iter().chain(&chain[self.n_draws - half..]))
-            .copied()
-            .collect();
+        let mut values = Vec::with_capacity(self.values.len());
+        for chain in self.chains() {
+            values.extend_from_slice(&chain[..half]);
+            values.extend_from_slice(&chain[self.n_draws - half..]);
+        }
         Some(Self { n_draws: half, values })
     }
 

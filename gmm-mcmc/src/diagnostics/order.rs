@@ -13,8 +13,7 @@ pub(super) fn increasing_order(values: &[f64]) -> Vec<u32> {
     let steps = f64::from(u32::MAX) / (largest - smallest);
     // Rounding keeps the order; a conversion that has no value gives 0 for all or the first, and comparisons do the rest.
     let step = |value: f64| ((value - smallest) * steps) as u32;
-    let mut keys: Vec<Key> =
-        values.iter().zip(0..).map(|(value, place)| Key { step: step(*value), place }).collect();
+    let mut keys: Vec<Key> = values.iter().zip(0..).map(|(value, place)| Key { step: step(*value), place }).collect();
     let mut sorted = vec![Key::default(); keys.len()];
     for shift in (0..u32::BITS).step_by(DIGIT as usize) {
         sort_by_digit(&keys, &mut sorted, shift);
