@@ -29,6 +29,24 @@ pub struct ChainDraws {
 /// Components of a draw are matched to a pivot partition, the classification under the parameters of the highest likelihood seen during
 /// warm-up, by [`match_components`](crate::match_components). They are listed in the order of the posterior means of
 /// their first coordinates until [`Draws::reorder`] says otherwise.
+///
+/// ```
+/// use gmm_core::{Data, Model, Shape, Streams, Structure};
+/// use gmm_mcmc::{Draws, Gibbs, sample};
+/// let rows: Vec<[f64; 1]> = (0..30).map(|i| [f64::from(i % 10) / 10.0 + f64::from(i % 3) * 4.0]).collect();
+/// let data = Data::from_rows(&rows)?;
+/// let model = Model::with_default_prior(3, Structure::Tied(Shape::Full), &data)?;
+/// let settings = Gibbs { chains: 2, warmup: 200, draws: 300 };
+/// let mut draws: Draws = sample(&model, &data, &settings, &[], &Streams::new(4), &|_| {})?;
+/// assert_eq!((draws.chains().len(), draws.n_draws()), (2, 300));
+/// // The last draw of the second chain, and the distance between the outer means in all draws.
+/// assert!(draws.draw(1, 299).weight(0) > 0.0);
+/// let distances: Vec<Vec<f64>> = draws.map(|row| row.mean(2, 0) - row.mean(0, 0));
+/// assert!(distances[0].iter().sum::<f64>() / 300.0 > 5.0);
+/// draws.reorder(&[2, 1, 0]);
+/// assert!(draws.draw(1, 299).mean(0, 0) > draws.draw(1, 299).mean(2, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draws {
     model: Model,
@@ -140,7 +158,8 @@ impl Draws {
     }
 
     fn mean_of(&self, f: impl Fn(&DrawRow<'_>) -> f64) -> f64 {
-        let sum: f64 = self.map(f).iter().flatten().sum();
+        let all = (0..self.chains.len()).flat_map(|chain| (0..self.n_draws()).map(move |draw| (chain, draw)));
+        let sum: f64 = all.map(|(chain, draw)| f(&self.draw(chain, draw))).sum();
         sum / (self.chains.len() * self.n_draws()) as f64
     }
 

@@ -4,7 +4,16 @@ use gmm_core::{Shape, Structure};
 
 use crate::Draws;
 
-/// One number per draw, by chain.
+/// One number per draw, by chain: those that [`Draws::quantities`] lists, or any other to be summarised.
+///
+/// ```
+/// use gmm_mcmc::{Quantity, summarise};
+/// let chain = |start: u32| (0..500).map(|i| f64::from((i + start) * 7919 % 1009)).collect::<Vec<f64>>();
+/// let quantity = Quantity { name: "mine".to_owned(), values: vec![chain(0), chain(250)] };
+/// let summary = &summarise(&[quantity])[0];
+/// assert!(summary.q5 < summary.q50 && summary.q50 < summary.q95);
+/// assert!(!summary.has_high_r_hat() && !summary.has_low_ess());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantity {
     /// Its name, such as `means[0,1]`; indices count from 0.

@@ -4,6 +4,12 @@ use gmm_core::{Degenerate, SeedingError};
 use thiserror::Error;
 
 /// Settings of [`sample`](crate::sample).
+///
+/// ```
+/// use gmm_mcmc::Gibbs;
+/// let longer = Gibbs { draws: 5000, ..Gibbs::default() };
+/// assert_eq!((longer.chains, longer.warmup, longer.draws), (4, 500, 5000));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gibbs {
     /// Number of chains, at least 1.

@@ -109,6 +109,16 @@ pub struct Levels {
 }
 
 /// Compares the levels of the chains.
+///
+/// ```
+/// use gmm_core::{Data, Model, Shape, Streams, Structure};
+/// use gmm_mcmc::{Gibbs, levels, sample};
+/// let data = Data::from_rows(&[[0.0], [0.5], [1.0], [8.0], [8.5], [9.0]])?;
+/// let model = Model::with_default_prior(2, Structure::Tied(Shape::Full), &data)?;
+/// let draws = sample(&model, &data, &Gibbs::default(), &[], &Streams::new(3), &|_| {})?;
+/// assert!(!levels(&draws).disagree);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn levels(draws: &Draws) -> Levels {
     let chains: Vec<&[f64]> = draws.chains().iter().map(|c| c.ln_likelihood.as_slice()).collect();
     let means: Vec<f64> = chains.iter().map(|c| mean(c)).collect();
