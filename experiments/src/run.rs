@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use gmm_core::{Data, Label, Mixture, Model, Prior, Rule, Streams, SweepTotals, Workspace, match_mixture, sweep};
 use gmm_em::{Criteria, Em, Objective};
-use gmm_mcmc::{Gibbs, levels, sample, summarise};
+use gmm_mcmc::{Gibbs, levels, sample};
 
 use crate::experiment::{Experiment, Fit, Method};
 use crate::fitted::{EmDetail, FitResult, GibbsDetail, GibbsSeconds};
@@ -78,7 +78,7 @@ fn run_gibbs(
     }
     let mixture = draws.mean_mixture().ok_or_else(not_a_mixture)?;
     let order = draws.order().to_vec();
-    let quantities = summarise(&draws.quantities());
+    let quantities = draws.summaries();
     let levels = levels(&draws);
     let seconds = GibbsSeconds { starts, sampling, summaries: lap() };
     let detail = GibbsDetail { draws, quantities, levels, seconds };

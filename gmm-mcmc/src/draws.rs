@@ -144,6 +144,8 @@ impl Draws {
         let chain = &self.chains[chain];
         DrawRow {
             layout,
+            chain,
+            number: draw,
             numbers: &chain.parameters[draw * width..(draw + 1) * width],
             permutation: &chain.permutations[draw * k..(draw + 1) * k],
             draws: self,
@@ -190,6 +192,8 @@ impl Draws {
 #[derive(Debug, Clone, Copy)]
 pub struct DrawRow<'a> {
     layout: Layout,
+    chain: &'a ChainDraws,
+    number: usize,
     numbers: &'a [f64],
     permutation: &'a [Label],
     draws: &'a Draws,
@@ -199,6 +203,21 @@ impl DrawRow<'_> {
     /// The component of the draw in place j.
     fn component(&self, j: usize) -> usize {
         usize::from(self.permutation[self.draws.order[j]])
+    }
+
+    /// The log-likelihood, with all constants.
+    pub fn ln_likelihood(&self) -> f64 {
+        self.chain.ln_likelihood[self.number]
+    }
+
+    /// Log-likelihood plus log prior.
+    pub fn ln_posterior(&self) -> f64 {
+        self.chain.ln_posterior[self.number]
+    }
+
+    /// Components with at least one row.
+    pub fn n_occupied(&self) -> usize {
+        self.chain.n_occupied[self.number]
     }
 
     /// The weight in place j.

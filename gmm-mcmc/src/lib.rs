@@ -1,17 +1,17 @@
 //! Posterior sampling of Gaussian mixtures: Gibbs chains, relabelling, convergence diagnostics.
 //!
 //! [`sample`] runs several chains of [`Scan`]s in parallel and returns [`Draws`]; [`Draws::quantities`] lists
-//! what is reported of them, label-invariant quantities first, and [`summarise`] gives each its mean, quantiles and
+//! what is reported of them, label-invariant quantities first, and [`Draws::summaries`] gives each its mean, quantiles and
 //! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
-//! use gmm_mcmc::{Gibbs, sample, summarise};
+//! use gmm_mcmc::{Gibbs, sample};
 //! let rows: Vec<[f64; 1]> = (0..40).map(|i| [f64::from(i % 20) / 10.0 + if i < 20 { 0.0 } else { 8.0 }]).collect();
 //! let data = Data::from_rows(&rows)?;
 //! let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data)?;
 //! let draws = sample(&model, &data, &Gibbs::default(), &[], &Streams::new(1), &|_| {})?;
-//! let summaries = summarise(&draws.quantities());
+//! let summaries = draws.summaries();
 //! let ln_likelihood = &summaries[0];
 //! assert_eq!(ln_likelihood.name, "ln_likelihood");
 //! assert!(ln_likelihood.r_hat < 1.01 && ln_likelihood.ess_bulk > 400.0);
@@ -32,7 +32,7 @@ mod sample;
 mod quantities;
 mod summary;
 
-pub use draws::{ChainDraws, Draws};
+pub use draws::{ChainDraws, DrawRow, Draws};
 pub use quantities::Quantity;
 pub use relabel::match_components;
 pub use sample::{Progress, Start, check, sample};

@@ -3,6 +3,7 @@
 use gmm_core::{Shape, Structure};
 
 use crate::Draws;
+use crate::draws::DrawRow;
 
 /// One number per draw, by chain: those that [`Draws::quantities`] lists, or any other to be summarised.
 ///
@@ -22,8 +23,14 @@ pub struct Quantity {
     pub values: Vec<Vec<f64>>,
 }
 
+/// A quantity to be: its name, and what it is of a draw.
+pub(crate) struct Reported {
+    name: String,
+    of: Box<dyn Fn(&DrawRow<'_>) -> f64 + Send + Sync>,
+}
+
 impl Draws {
-    /// The reported quantities in order.
+    /// The reported quantities in order, each with its draws; for their summaries alone see [`Draws::summaries`].
     ///
     /// ```text
     /// ln_likelihood, ln_posterior        of the parameters, with all constants
@@ -36,30 +43,39 @@ impl Draws {
     /// covariances[k,i,j], i <= j         Full; Diagonal: i = j; Isotropic: [k,0,0]; Tied: k = 0; Known: none
     /// ```
     pub fn quantities(&self) -> Vec<Quantity> {
+        self.reported().into_iter().map(|reported| self.quantity(reported)).collect()
+    }
+
+    /// The draws of a quantity.
+    pub(crate) fn quantity(&self, reported: Reported) -> Quantity {
+        Quantity { name: reported.name, values: self.map(reported.of) }
+    }
+
+    /// What [`Draws::quantities`] lists.
+    pub(crate) fn reported(&self) -> Vec<Reported> {
         let (k, d) = (self.model().k(), self.model().d());
         let pairs = || (0..d).flat_map(|i| (i..d).map(move |j| (i, j)));
-        let chains = self.chains();
         let mut all = Vec::new();
-        let mut list = |name: String, values: Vec<Vec<f64>>| all.push(Quantity { name, values });
+        let mut list =
+            |name: String, of: Box<dyn Fn(&DrawRow<'_>) -> f64 + Send + Sync>| all.push(Reported { name, of });
 
-        list("ln_likelihood".into(), chains.iter().map(|c| c.ln_likelihood.clone()).collect());
-        list("ln_posterior".into(), chains.iter().map(|c| c.ln_posterior.clone()).collect());
-        let occupied = chains.iter().map(|c| c.n_occupied.iter().map(|n| *n as f64).collect()).collect();
-        list("n_occupied".into(), occupied);
-        list("sum_squared_weights".into(), self.map(|row| row.weights().iter().map(|w| w * w).sum()));
+        list("ln_likelihood".into(), Box::new(|row| row.ln_likelihood()));
+        list("ln_posterior".into(), Box::new(|row| row.ln_posterior()));
+        list("n_occupied".into(), Box::new(|row| row.n_occupied() as f64));
+        list("sum_squared_weights".into(), Box::new(|row| row.weights().iter().map(|w| w * w).sum()));
         for i in 0..d {
-            list(format!("mixture_mean[{i}]"), self.map(|row| row.mixture_mean(i)));
+            list(format!("mixture_mean[{i}]"), Box::new(move |row| row.mixture_mean(i)));
         }
         for (i, j) in pairs() {
-            list(format!("mixture_covariance[{i},{j}]"), self.map(|row| row.mixture_covariance(i, j)));
+            list(format!("mixture_covariance[{i},{j}]"), Box::new(move |row| row.mixture_covariance(i, j)));
         }
 
         for c in 0..k {
-            list(format!("weights[{c}]"), self.map(|row| row.weight(c)));
+            list(format!("weights[{c}]"), Box::new(move |row| row.weight(c)));
         }
         for c in 0..k {
             for i in 0..d {
-                list(format!("means[{c},{i}]"), self.map(|row| row.mean(c, i)));
+                list(format!("means[{c},{i}]"), Box::new(move |row| row.mean(c, i)));
             }
         }
         let learned = match self.model().structure() {
@@ -75,7 +91,7 @@ impl Draws {
                     Shape::Isotropic => (i, j) == (0, 0),
                 };
                 if reported {
-                    list(format!("covariances[{c},{i},{j}]"), self.map(|row| row.covariance(c, i, j)));
+                    list(format!("covariances[{c},{i},{j}]"), Box::new(move |row| row.covariance(c, i, j)));
                 }
             }
         }

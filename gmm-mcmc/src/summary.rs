@@ -52,16 +52,26 @@ impl QuantitySummary {
     }
 }
 
+impl Draws {
+    /// The summaries of all reported quantities ([`Draws::quantities`]), in the current rayon pool. Of the quantities there
+    /// are no more at once than threads.
+    pub fn summaries(&self) -> Vec<QuantitySummary> {
+        let scores = NormalScores::new(self.chains().len() * halves(self.n_draws()));
+        let reported = self.reported().into_par_iter();
+        reported.map(|reported| summarise_one(&self.quantity(reported), &scores)).collect()
+    }
+}
+
 /// Summarises quantities, in the current rayon pool.
 pub fn summarise(quantities: &[Quantity]) -> Vec<QuantitySummary> {
-    let n_values = quantities.first().map_or(0, |quantity| halves(&quantity.values));
-    let scores = NormalScores::new(n_values);
+    let chains = quantities.first().map_or(&[][..], |quantity| &quantity.values);
+    let scores = NormalScores::new(chains.iter().map(|chain| halves(chain.len())).sum());
     quantities.par_iter().map(|quantity| summarise_one(quantity, &scores)).collect()
 }
 
-/// The number of draws in the halves of all chains.
-fn halves(chains: &[Vec<f64>]) -> usize {
-    chains.iter().map(|chain| chain.len() / 2 * 2).sum()
+/// The number of draws in the two halves of a chain.
+fn halves(n_draws: usize) -> usize {
+    n_draws / 2 * 2
 }
 
 /// Summarises a quantity, with the normal scores of as many ranks as its chains have draws.

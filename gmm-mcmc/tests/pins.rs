@@ -66,7 +66,8 @@ fn quantile(sorted: &[f64], p: f64) -> f64 {
 fn summaries_are_the_moments_and_quantiles_of_the_draws() {
     let settings = Gibbs { chains: 3, warmup: 20, draws: 70 };
     let draws = run(2, Structure::Free(Shape::Full), &settings);
-    let summaries = summarise(&draws.quantities());
+    let summaries = draws.summaries();
+    assert_eq!(format!("{summaries:?}"), format!("{:?}", summarise(&draws.quantities())));
 
     // Every quantity once more, from single draws; moments of the mixture from its raw second moments.
     let of_all = |f: &dyn Fn(usize, usize) -> f64| -> Vec<Vec<f64>> {

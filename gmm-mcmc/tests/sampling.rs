@@ -3,7 +3,7 @@
 
 use gmm_core::{Model, Shape, Streams, Structure};
 use gmm_em::{Em, Objective, fit};
-use gmm_mcmc::{Draws, Gibbs, GibbsError, Start, levels, sample, summarise};
+use gmm_mcmc::{Draws, Gibbs, GibbsError, Start, levels, sample};
 use reference::{Family, data, flat_model, table};
 
 fn faithful() -> gmm_core::Data {
@@ -96,7 +96,7 @@ fn chains_in_different_modes_are_said_to_disagree() {
     let easy = Model::with_default_prior(2, Structure::Tied(Shape::Full), &faithful).unwrap();
     let draws = sample(&easy, &faithful, &Gibbs::default(), &[], &Streams::new(5), &|_| {}).unwrap();
     assert!(!gmm_mcmc::levels(&draws).disagree);
-    let summaries = summarise(&draws.quantities());
+    let summaries = draws.summaries();
     assert!(summaries.iter().all(|s| !s.has_high_r_hat() && !s.has_low_ess()), "{summaries:#?}");
 }
 
