@@ -319,3 +319,18 @@ impl Model {
         weights + means + covariances
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_prior_only_the_uniform_density_of_the_weights_is_left() {
+        let data = Data::from_rows(&[[1.0], [2.0], [4.0], [8.0]]).unwrap();
+        let mut model = Model::with_default_prior(4, Structure::Free(Shape::Full), &data).unwrap();
+        model.prior.weights = Model::dirichlet(vec![2.5; 4]).unwrap();
+        let model = Model::new(1, model.structure, model.prior).unwrap().without_prior();
+        // Gamma(4) = 6.
+        assert!((model.ln_prior(&model.blank_mixture()) - 6f64.ln()).abs() < 1e-14);
+    }
+}
