@@ -190,9 +190,11 @@ fn pass(data: &Data, mixture: &Mixture, rule: &mut Rule<'_>, workspace: &mut Wor
         Rule::Classify { labels } => (ChunkRule::Classify, labels),
     };
     let n_chunks = data.n().div_ceil(CHUNK);
-    if n_chunks > 1 {
-        slots.resize_with(n_chunks.min(WAVE * rayon::current_num_threads()), Slot::new);
-    }
+    let tasks = match rayon::current_num_threads() {
+        1 => 1,
+        threads => n_chunks.min(WAVE * threads),
+    };
+    slots.resize_with(tasks, Slot::new);
     let chunks = Chunks { set: *set, parameters, centres, data, rule };
     let wave = slots.len();
     for first in (0..n_chunks).step_by(wave) {
