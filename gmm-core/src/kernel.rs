@@ -53,7 +53,7 @@ pub(crate) struct Scratch {
     x: Vec<Lanes>,
     /// For each vector of rows K log joint densities, then exponentials; an odd number of vectors apart.
     q: Vec<Lanes>,
-    /// For each vector of rows the sum of exponentials, then its inverse or the root of that.
+    /// For each vector of rows the sum of exponentials, its inverse or the root of that.
     totals: Vec<Lanes>,
     /// The component of each row.
     labels: Vec<Labels>,
@@ -110,8 +110,17 @@ pub(crate) struct Block<'a> {
 }
 
 impl Block<'_> {
+    /// Each kind of block is a function of its own for each instruction set.
     pub(crate) fn run_on(self, set: InstructionSet) {
-        set.run(self);
+        match (self.parameters.shape(), self.parameters.d()) {
+            (Shape::Full, 1) => set.run(Small::<1>(self)),
+            (Shape::Full, 2) => set.run(Small::<2>(self)),
+            (Shape::Full, 3) => set.run(Small::<3>(self)),
+            (Shape::Full, SMALL) => set.run(Small::<SMALL>(self)),
+            (Shape::Full, _) => set.run(Full(self)),
+            (Shape::Diagonal, _) => set.run(Axes::<false>(self)),
+            (Shape::Isotropic, _) => set.run(Axes::<true>(self)),
+        }
     }
 
     /// Number of rows, and of vectors of them.
@@ -122,18 +131,33 @@ impl Block<'_> {
     }
 }
 
-impl Work for Block<'_> {
+/// A block of full covariances in D <= 4 dimensions.
+struct Small<'a, const D: usize>(Block<'a>);
+
+impl<const D: usize> Work for Small<'_, D> {
     #[inline(always)]
     fn run<S: Simd, const G: usize, const T: usize>(self, s: S) {
-        match (self.parameters.shape(), self.parameters.d()) {
-            (Shape::Full, 1) => small::<S, 1>(s, self),
-            (Shape::Full, 2) => small::<S, 2>(s, self),
-            (Shape::Full, 3) => small::<S, 3>(s, self),
-            (Shape::Full, SMALL) => small::<S, SMALL>(s, self),
-            (Shape::Full, _) => full::<S, G, T>(s, self),
-            (Shape::Diagonal, _) => axes::<S, G, false>(s, self),
-            (Shape::Isotropic, _) => axes::<S, G, true>(s, self),
-        }
+        small::<S, D>(s, self.0);
+    }
+}
+
+/// A block of full covariances in more dimensions.
+struct Full<'a>(Block<'a>);
+
+impl Work for Full<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const G: usize, const T: usize>(self, s: S) {
+        full::<S, G, T>(s, self.0);
+    }
+}
+
+/// A block of diagonal covariances, or isotropic ones with ONE.
+struct Axes<'a, const ONE: bool>(Block<'a>);
+
+impl<const ONE: bool> Work for Axes<'_, ONE> {
+    #[inline(always)]
+    fn run<S: Simd, const G: usize, const T: usize>(self, s: S) {
+        axes::<S, G, ONE>(s, self.0);
     }
 }
 
@@ -325,15 +349,15 @@ fn ln_joint_small<S: Simd, const D: usize>(
             for j in 0..D {
                 z[j] = s.sub(x[j], s.splat(mean[j]));
             }
-            let mut square = s.splat(0.0);
+            let mut density = s.splat(*constant);
             for i in 0..D {
                 let mut y = s.mul(s.splat(factor[triangle::row(i)]), z[0]);
                 for j in 1..=i {
                     y = s.mul_add(s.splat(factor[triangle::row(i) + j]), z[j], y);
                 }
-                square = s.mul_add(y, y, square);
+                density = s.mul_sub(y, y, density);
             }
-            s.store(s.sub(s.splat(*constant), square), q);
+            s.store(density, q);
         }
     }
 }
@@ -434,17 +458,17 @@ fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
     for v in (0..vectors).step_by(G) {
         prefetch(s, next, v * p.d(), G * p.d());
         for (k, ((factor, mean), constant)) in p.components().enumerate() {
-            let mut square = [s.splat(0.0); G];
+            let mut density = [s.splat(*constant); G];
             for (j, m) in mean.iter().enumerate() {
                 let (m, t) = (s.splat(*m), s.splat(if ONE { factor[0] } else { factor[j] }));
                 let x = &x[j * STRIDE + v..][..G];
                 for g in 0..G {
                     let y = s.mul(t, s.sub(s.load(&x[g]), m));
-                    square[g] = s.mul_add(y, y, square[g]);
+                    density[g] = s.mul_sub(y, y, density[g]);
                 }
             }
             for g in 0..G {
-                s.store(s.sub(s.splat(*constant), square[g]), &mut q[(v + g) * stride + k]);
+                s.store(density[g], &mut q[(v + g) * stride + k]);
             }
         }
     }
@@ -465,38 +489,29 @@ fn weigh<S: Simd, const ROOTS: bool>(
     let vectors = n.div_ceil(LANES);
     let q = &mut scratch.q[..vectors * (k | 1)];
     let (totals, labels) = (&mut scratch.totals[..vectors], &mut scratch.labels[..vectors]);
-    if let BlockRule::Classify { .. } = rule {
-        labels_of_largest(s, k, q, labels);
-    }
-    let log2_largest = match rule {
-        BlockRule::Draw { .. } => exponentiate::<S, ROOTS, true>(s, k, n, q, totals),
-        _ => exponentiate::<S, ROOTS, false>(s, k, n, q, totals),
-    };
-    sums.log2_largest += log2_largest * if ROOTS { 2.0 } else { 1.0 };
-    sums.log2_relative += log2_of_product(s, totals);
     let past = n - (vectors - 1) * LANES;
     match rule {
         BlockRule::Responsibilities => {
-            for total in &mut *totals {
-                let inverse = s.div(s.splat(1.0), s.load(total));
-                s.store(if ROOTS { s.sqrt(inverse) } else { inverse }, total);
-            }
+            exponentiate::<S, ROOTS, false>(s, k, n, q, totals, sums);
             totals[vectors - 1].0[past..].fill(0.0);
         }
         BlockRule::Draw { uniforms, labels: out } => {
+            exponentiate::<S, ROOTS, true>(s, k, n, q, totals, sums);
             drawn_labels(s, k, q, totals, uniforms, labels);
             out.copy_from_slice(&labels.as_flattened()[..n]);
             labels[vectors - 1][past..].fill(NO_LABEL);
         }
         BlockRule::Classify { labels: out } => {
+            labels_of_largest(s, k, q, labels);
+            exponentiate::<S, ROOTS, false>(s, k, n, q, totals, sums);
             out.copy_from_slice(&labels.as_flattened()[..n]);
             labels[vectors - 1][past..].fill(NO_LABEL);
         }
     }
 }
 
-/// Replaces each q by `2^(q - largest)`, with RUNNING by their running sums over the components, and gives their sums.
-/// Returns the sum of the largest of each row. Sums past the last row become 1.
+/// Replaces each q by `2^(q - largest)`, with RUNNING by their running sums over the components; `totals` gets their
+/// sums, without RUNNING the inverses of those or, with ROOTS, the roots of the inverses. Adds the log-likelihood.
 #[inline(always)]
 fn exponentiate<S: Simd, const ROOTS: bool, const RUNNING: bool>(
     s: S,
@@ -504,8 +519,12 @@ fn exponentiate<S: Simd, const ROOTS: bool, const RUNNING: bool>(
     n: usize,
     q: &mut [Lanes],
     totals: &mut [Lanes],
-) -> f64 {
-    let mut sum = s.splat(0.0);
+    sums: &mut Sums,
+) {
+    /// Sums of at most 2^16 terms of at most 1: a product of 32 stays far below the largest double.
+    const FACTORS: usize = 32;
+    let (vectors, one) = (totals.len(), s.splat(1.0));
+    let (mut sum_of_largest, mut product) = (s.splat(0.0), one);
     for (v, (q, out)) in q.chunks_exact_mut(k | 1).zip(totals).enumerate() {
         let q = &mut q[..k];
         let mut largest = q[1..].iter().fold(s.load(&q[0]), |largest, q| s.max(largest, s.load(q)));
@@ -520,33 +539,33 @@ fn exponentiate<S: Simd, const ROOTS: bool, const RUNNING: bool>(
                 s.store(if RUNNING { total } else { e }, q);
             },
         );
-        s.store(total, out);
+        // The division runs beside the arithmetic of the next rows.
+        let inverse = if RUNNING { total } else { s.div(one, total) };
+        s.store(if ROOTS && !RUNNING { s.sqrt(inverse) } else { inverse }, out);
         let rows = n - v * LANES;
         if rows < LANES {
-            out.0[rows..].fill(1.0);
-            let mut lanes = Lanes::ZERO;
-            s.store(largest, &mut lanes);
-            lanes.0[rows..].fill(0.0);
-            largest = s.load(&lanes);
+            largest = keep(s, largest, rows, 0.0);
+            total = keep(s, total, rows, 1.0);
         }
-        sum = s.add(sum, largest);
+        sum_of_largest = s.add(sum_of_largest, largest);
+        product = s.mul(product, total);
+        if (v + 1) % FACTORS == 0 || v + 1 == vectors {
+            let mut lanes = Lanes::ZERO;
+            s.store(product, &mut lanes);
+            sums.log2_relative += lanes.0.iter().map(|x| x.log2()).sum::<f64>();
+            product = one;
+        }
     }
-    s.total(sum)
+    sums.log2_largest += s.total(sum_of_largest) * if ROOTS { 2.0 } else { 1.0 };
 }
 
-/// The sum of the base-2 logarithms of sums of exponentials: one logarithm per lane and 32 vectors.
+/// The first lanes of a vector, the others replaced.
 #[inline(always)]
-fn log2_of_product<S: Simd>(s: S, totals: &[Lanes]) -> f64 {
-    /// Sums of at most 2^16 terms of at most 1: a product of 32 stays far below the largest double.
-    const FACTORS: usize = 32;
-    let mut sum = 0.0;
-    for totals in totals.chunks(FACTORS) {
-        let product = totals.iter().fold(s.splat(1.0), |product, total| s.mul(product, s.load(total)));
-        let mut lanes = Lanes::ZERO;
-        s.store(product, &mut lanes);
-        sum += lanes.0.iter().map(|x| x.log2()).sum::<f64>();
-    }
-    sum
+fn keep<S: Simd>(s: S, x: S::V, rows: usize, otherwise: f64) -> S::V {
+    let mut lanes = Lanes::ZERO;
+    s.store(x, &mut lanes);
+    lanes.0[rows..].fill(otherwise);
+    s.load(&lanes)
 }
 
 /// The component of each row whose running sum is the first above a uniform number times the total.

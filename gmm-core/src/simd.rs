@@ -55,6 +55,8 @@ pub(crate) trait Simd: Copy {
     fn sqrt(self, a: Self::V) -> Self::V;
     /// `a b + c`.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a b`.
+    fn mul_sub(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The lanes in which `a <= b`.
     fn at_most(self, a: Self::V, b: Self::V) -> Self::M;
     /// `a + b` in some lanes, a in the others.
@@ -245,6 +247,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn mul_sub(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.sub(c, self.mul(a, b))
+    }
+
+    #[inline(always)]
     fn total(self, v: Self::V) -> f64 {
         let [a, b, c, d, e, f, g, h] = v;
         ((a + e) + (c + g)) + ((b + f) + (d + h))
@@ -374,6 +381,7 @@ mod x86 {
 
         #[inline(always)]
         fn run<W: Work>(self, work: W) {
+            #[inline(never)]
             #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
             fn inner<W: Work>(simd: Avx512, work: W) {
                 work.run::<Avx512, 4, 4>(simd);
@@ -429,6 +437,11 @@ mod x86 {
         #[inline(always)]
         fn mul_add(self, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
             unsafe { _mm512_fmadd_pd(a, b, c) }
+        }
+
+        #[inline(always)]
+        fn mul_sub(self, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
+            unsafe { _mm512_fnmadd_pd(a, b, c) }
         }
 
         #[inline(always)]
@@ -623,6 +636,7 @@ mod x86 {
 
         #[inline(always)]
         fn run<W: Work>(self, work: W) {
+            #[inline(never)]
             #[target_feature(enable = "avx2,fma")]
             fn inner<W: Work>(simd: Avx2, work: W) {
                 work.run::<Avx2, 1, 2>(simd);
@@ -682,6 +696,11 @@ mod x86 {
         #[inline(always)]
         fn mul_add(self, a: Pair, b: Pair, c: Pair) -> Pair {
             unsafe { (_mm256_fmadd_pd(a.0, b.0, c.0), _mm256_fmadd_pd(a.1, b.1, c.1)) }
+        }
+
+        #[inline(always)]
+        fn mul_sub(self, a: Pair, b: Pair, c: Pair) -> Pair {
+            unsafe { (_mm256_fnmadd_pd(a.0, b.0, c.0), _mm256_fnmadd_pd(a.1, b.1, c.1)) }
         }
 
         #[inline(always)]
@@ -949,6 +968,7 @@ mod tests {
             check(s.max(x, y), f64::max);
             check(s.sqrt(s.mul(x, x)), |a, _| a.abs());
             check(s.mul_add(x, y, x), |a, b| a * b + a);
+            check(s.mul_sub(x, y, x), |a, b| a - a * b);
             check(s.add_where(s.at_most(x, y), x, y), |a, b| if a <= b { a + b } else { a });
             check(s.mul_add_where(s.at_most(x, y), x, x, y), |a, b| if a <= b { a * a + b } else { b });
             assert_eq!(s.total(x), 14.5);
