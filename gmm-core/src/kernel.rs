@@ -376,33 +376,33 @@ fn ln_joint_full<S: Simd, const G: usize>(
     for v in (0..vectors).step_by(G) {
         prefetch(s, next, v * d, G * d);
         for (k, ((factor, mean), constant)) in p.components().enumerate() {
-            let mut square = [s.splat(0.0); G];
+            let mut density = [s.splat(*constant); G];
             let mut i = 0;
             while i + 4 <= d {
-                panel::<S, G, 4>(s, factor, mean, (&x[v..], i), &mut square);
+                panel::<S, G, 4>(s, factor, mean, (&x[v..], i), &mut density);
                 i += 4;
             }
             match d - i {
-                3 => panel::<S, G, 3>(s, factor, mean, (&x[v..], i), &mut square),
-                2 => panel::<S, G, 2>(s, factor, mean, (&x[v..], i), &mut square),
-                1 => panel::<S, G, 1>(s, factor, mean, (&x[v..], i), &mut square),
+                3 => panel::<S, G, 3>(s, factor, mean, (&x[v..], i), &mut density),
+                2 => panel::<S, G, 2>(s, factor, mean, (&x[v..], i), &mut density),
+                1 => panel::<S, G, 1>(s, factor, mean, (&x[v..], i), &mut density),
                 _ => {}
             }
             for g in 0..G {
-                s.store(s.sub(s.splat(*constant), square[g]), &mut q[(v + g) * stride + k]);
+                s.store(density[g], &mut q[(v + g) * stride + k]);
             }
         }
     }
 }
 
-/// Adds the squares of entries i to i + R of `factor (x - mean)` for G vectors of rows.
+/// Takes the squares of entries i to i + R of `factor (x - mean)` off, for G vectors of rows.
 #[inline(always)]
 fn panel<S: Simd, const G: usize, const R: usize>(
     s: S,
     factor: &[f64],
     mean: &[f64],
     (x, i): (&[Lanes], usize),
-    square: &mut [S::V; G],
+    density: &mut [S::V; G],
 ) {
     let mut rows: [&[f64]; R] = [&[]; R];
     for r in 0..R {
@@ -429,7 +429,7 @@ fn panel<S: Simd, const G: usize, const R: usize>(
     }
     for r in 0..R {
         for g in 0..G {
-            square[g] = s.mul_add(y[r][g], y[r][g], square[g]);
+            density[g] = s.mul_sub(y[r][g], y[r][g], density[g]);
         }
     }
 }
