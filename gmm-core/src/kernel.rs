@@ -445,7 +445,7 @@ fn difference<S: Simd, const G: usize>(s: S, x: &[Lanes], j: usize, mean: f64) -
     z
 }
 
-/// Diagonal and isotropic covariances: one factor per axis, or one for all.
+/// Diagonal covariances, with one factor per axis, or isotropic ones with ONE for all: there it waits until the end.
 #[inline(always)]
 fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
     s: S,
@@ -458,17 +458,19 @@ fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
     for v in (0..vectors).step_by(G) {
         prefetch(s, next, v * p.d(), G * p.d());
         for (k, ((factor, mean), constant)) in p.components().enumerate() {
-            let mut density = [s.splat(*constant); G];
+            let constant = s.splat(*constant);
+            let mut density = [if ONE { s.splat(0.0) } else { constant }; G];
             for (j, m) in mean.iter().enumerate() {
-                let (m, t) = (s.splat(*m), s.splat(if ONE { factor[0] } else { factor[j] }));
-                let x = &x[j * STRIDE + v..][..G];
+                let z = difference::<S, G>(s, &x[v..], j, *m);
                 for g in 0..G {
-                    let y = s.mul(t, s.sub(s.load(&x[g]), m));
+                    let y = if ONE { z[g] } else { s.mul(s.splat(factor[j]), z[g]) };
                     density[g] = s.mul_sub(y, y, density[g]);
                 }
             }
+            let square_of_factor = s.splat(factor[0] * factor[0]);
             for g in 0..G {
-                s.store(density[g], &mut q[(v + g) * stride + k]);
+                let density = if ONE { s.mul_add(square_of_factor, density[g], constant) } else { density[g] };
+                s.store(density, &mut q[(v + g) * stride + k]);
             }
         }
     }
@@ -604,7 +606,7 @@ fn labels_of_largest<S: Simd>(s: S, k: usize, q: &[Lanes], labels: &mut [Labels]
     }
 }
 
-/// `2^(q - largest)` of each q in turn, four at once where there are as many.
+/// `2^(q - largest)` of each q in turn, as many at once as keep the multiply-adds busy.
 #[inline(always)]
 fn exponentials<S: Simd, const ROOTS: bool>(
     s: S,
@@ -612,15 +614,13 @@ fn exponentials<S: Simd, const ROOTS: bool>(
     largest: S::V,
     mut then: impl FnMut(S::V, &mut Lanes),
 ) {
-    let mut fours = q.chunks_exact_mut(4);
-    for four in &mut fours {
-        some_exponentials::<S, 4, ROOTS>(s, four, largest, &mut then);
-    }
-    match fours.into_remainder() {
-        [] => {}
-        rest @ [_] => some_exponentials::<S, 1, ROOTS>(s, rest, largest, &mut then),
-        rest @ [_, _] => some_exponentials::<S, 2, ROOTS>(s, rest, largest, &mut then),
-        rest => some_exponentials::<S, 3, ROOTS>(s, rest, largest, &mut then),
+    for q in q.chunks_mut(S::CHAINS) {
+        match q.len() {
+            4 => some_exponentials::<S, 4, ROOTS>(s, q, largest, &mut then),
+            3 => some_exponentials::<S, 3, ROOTS>(s, q, largest, &mut then),
+            2 => some_exponentials::<S, 2, ROOTS>(s, q, largest, &mut then),
+            _ => some_exponentials::<S, 1, ROOTS>(s, q, largest, &mut then),
+        }
     }
 }
 

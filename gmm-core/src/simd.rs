@@ -41,6 +41,9 @@ pub(crate) trait Simd: Copy {
     /// Eight whole numbers of 64 bits in registers.
     type N: Copy;
 
+    /// Vectors, up to four, that one exponential is worth computing for at once.
+    const CHAINS: usize;
+
     /// Runs `work` compiled with the features of this instruction set.
     fn run<W: Work>(self, work: W);
 
@@ -190,6 +193,8 @@ impl Simd for Portable {
     type V = [f64; LANES];
     type M = [bool; LANES];
     type N = [u64; LANES];
+
+    const CHAINS: usize = 1;
 
     fn run<W: Work>(self, work: W) {
         work.run::<Self, 1, 2>(self);
@@ -378,6 +383,8 @@ mod x86 {
         type V = __m512d;
         type M = __mmask8;
         type N = __m512i;
+
+        const CHAINS: usize = 4;
 
         #[inline(always)]
         fn run<W: Work>(self, work: W) {
@@ -633,6 +640,8 @@ mod x86 {
         type V = Pair;
         type M = Pair;
         type N = Integers;
+
+        const CHAINS: usize = 2;
 
         #[inline(always)]
         fn run<W: Work>(self, work: W) {

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{cases, data, matrix, start};
-use gmm_core::{Covariance, Data, InstructionSet, Mixture, Rule, Shape, Statistics, Streams, Workspace, sweep};
+use gmm_core::{Covariance, Data, InstructionSet, Label, Mixture, Rule, Shape, Statistics, Streams, Workspace, sweep};
 use proptest::prelude::*;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -51,13 +51,51 @@ fn check_against_dense(data: &Data, mixture: &Mixture, tolerance: f64) {
     }
 }
 
+/// Drawn and classified labels on every instruction set: the statistics are those of the labelled rows, the
+/// log-likelihood has the bits that responsibilities give.
+fn check_labels(data: &Data, mixture: &Mixture, tolerance: f64) {
+    let (n, k, shape) = (data.n(), mixture.k(), mixture.shape());
+    let streams = Streams::new(17);
+    for set in InstructionSet::available() {
+        let mut workspace = Workspace::with_instruction_set(set);
+        let mut statistics = Statistics::new(shape, k, data.d());
+        let by_weights = sweep(data, mixture, Rule::Responsibilities, &mut statistics, &mut workspace);
+        let mut labels = vec![Label::MAX; n];
+        for classify in [false, true] {
+            let rule = match classify {
+                true => Rule::Classify { labels: &mut labels },
+                false => Rule::Draw { streams: &streams, sweep: 5, labels: &mut labels },
+            };
+            let totals = sweep(data, mixture, rule, &mut statistics, &mut workspace);
+            assert_eq!(totals, by_weights, "{}", set.name());
+            let partition: Vec<usize> = labels.iter().map(|l| usize::from(*l)).collect();
+            let expected = Statistics::from_partition(data, &partition, shape, k);
+            assert_eq!(statistics.weights(), expected.weights(), "{}", set.name());
+            for c in (0..k).filter(|c| expected.weights()[*c] > 0.0) {
+                for (a, b) in statistics.mean(c).iter().zip(expected.mean(c)) {
+                    assert_close(*a, *b, tolerance, set.name());
+                }
+                for (a, b) in statistics.scatter(c).entries().iter().zip(expected.scatter(c).entries()) {
+                    assert_close(*a, *b, tolerance, set.name());
+                }
+            }
+        }
+        for (row, label) in data.rows().zip(&labels) {
+            let r = mixture.responsibilities(row);
+            assert!(r.iter().all(|other| r[usize::from(*label)] >= other - 1e-12), "{}", set.name());
+        }
+    }
+}
+
 #[test]
 fn the_sweep_equals_the_dense_formula_for_every_structure_dimension_and_remainder() {
     for d in [1, 2, 3, 4, 5, 7, 8, 11] {
         for case in cases(d, 3) {
             for n in [3, 8, 33, 512, 513, 777] {
                 let data = data(n, d);
-                check_against_dense(&data, &start(&case.model, &data), 1e-11);
+                let mixture = start(&case.model, &data);
+                check_against_dense(&data, &mixture, 1e-11);
+                check_labels(&data, &mixture, 1e-11);
             }
         }
     }
@@ -78,7 +116,9 @@ proptest! {
             .collect();
         let weights = (0..k).map(|c| 1.0 + c as f64).collect();
         let data = Data::new((0..n * d).map(|_| 3.0 * normal()).collect(), d).unwrap();
-        check_against_dense(&data, &Mixture::new(weights, means, covariances).unwrap(), 1e-10);
+        let mixture = Mixture::new(weights, means, covariances).unwrap();
+        check_against_dense(&data, &mixture, 1e-10);
+        check_labels(&data, &mixture, 1e-10);
     }
 }
 
@@ -159,18 +199,20 @@ fn labels_are_drawn_with_the_responsibilities_and_counted_in_the_statistics() {
 }
 
 #[test]
-fn classification_picks_the_most_probable_component() {
-    let case = &cases(3, 3)[0];
-    let data = data(700, 3);
-    let mixture = start(&case.model, &data);
-    let mut labels = vec![9; 700];
-    let mut statistics = case.model.blank_statistics();
-    sweep(&data, &mixture, Rule::Classify { labels: &mut labels }, &mut statistics, &mut Workspace::new());
-    for (row, label) in data.rows().zip(&labels) {
-        let r = mixture.responsibilities(row);
-        assert!(r.iter().all(|other| r[usize::from(*label)] >= other - 1e-12));
+fn of_components_that_are_equal_the_first_is_the_most_probable() {
+    let covariance = Covariance::isotropic(2, 1.0).unwrap();
+    let means = vec![vec![9.0, 0.0], vec![0.0, 0.0], vec![0.0, 0.0], vec![9.0, 0.0]];
+    let mixture = Mixture::new(vec![0.25; 4], means, vec![covariance]).unwrap();
+    let data = data(700, 2);
+    let mut statistics = Statistics::new(Shape::Isotropic, 4, 2);
+    for set in InstructionSet::available() {
+        let mut labels = vec![9; 700];
+        let mut workspace = Workspace::with_instruction_set(set);
+        sweep(&data, &mixture, Rule::Classify { labels: &mut labels }, &mut statistics, &mut workspace);
+        for (row, label) in data.rows().zip(&labels) {
+            assert_eq!(*label, u16::from(row[0] < 4.5));
+        }
     }
-    assert_eq!(statistics.weights().iter().sum::<f64>(), 700.0);
 }
 
 #[test]

@@ -43,6 +43,20 @@ fn a_scan_does_not_allocate_in_any_structure() {
 }
 
 #[test]
+fn a_scan_of_many_chunks_of_rows_does_not_allocate() {
+    let mut rng = Streams::new(4).rng(0);
+    let rows: Vec<[f64; 2]> = (0..30_000).map(|_| rng.random()).collect();
+    let data = gmm_core::Data::from_rows(&rows).unwrap();
+    let model = Model::with_default_prior(3, Structure::Free(Shape::Full), &data).unwrap();
+    let allocated = on_one_thread(|| {
+        let mut scan = Scan::new(&model, &data, model.blank_mixture(), Streams::new(1));
+        (0..5).for_each(|_| scan.step().unwrap());
+        measure(|| (0..5).for_each(|_| scan.step().unwrap()))
+    });
+    assert_eq!(allocated.count_total, 0);
+}
+
+#[test]
 fn a_scan_does_not_allocate_in_many_dimensions() {
     let mut rng = Streams::new(3).rng(0);
     let rows: Vec<Vec<f64>> = (0..300).map(|_| (0..70).map(|_| rng.random()).collect()).collect();
