@@ -13,6 +13,9 @@ use crate::progress::Progress;
 /// Restarts of the EM that finds where chains start.
 const START_RESTARTS: usize = 8;
 
+/// Its tolerance: the warm-up does the rest, and EM can take thousands of iterations along a ridge.
+const START_TOLERANCE: f64 = 1e-6;
+
 /// Runs one fit of an experiment. The result does not depend on the number of threads, but for its seconds.
 ///
 /// # Errors
@@ -90,7 +93,8 @@ fn starting_optimum(model: &Model, data: &Data, streams: &Streams) -> Option<Mix
     let raised = model.prior().weights.concentration().iter().map(|a| a.max(1.0)).collect();
     let prior = Prior { weights: Model::dirichlet(raised).ok()?, components: model.prior().components.clone() };
     let raised = Model::new(model.d(), model.structure().clone(), prior).ok()?;
-    let em = Em { objective: Objective::Posterior, restarts: START_RESTARTS, ..Em::default() };
+    let em =
+        Em { objective: Objective::Posterior, restarts: START_RESTARTS, tolerance: START_TOLERANCE, ..Em::default() };
     gmm_em::fit(&raised, data, &em, streams, &|_| {}).ok().map(|estimate| estimate.mixture)
 }
 
