@@ -38,6 +38,31 @@ fn refused(folder: &Path, data: &str, expected: &[&str]) {
 }
 
 #[test]
+fn tables_on_their_side_are_refused_before_memory_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |d: usize| {
+        let numbers: Vec<u8> = (0..2 * d).flat_map(|i| (i as f64).to_le_bytes()).collect();
+        std::fs::write(folder.path().join("a.npy"), [npy_header("<f8", false, &format!("(2, {d})")), numbers].concat())
+            .unwrap();
+    };
+    write(20_000);
+    let many = "2 components in 20000 dimensions have more than 268435456 variances and covariances";
+    refused(folder.path(), "Npy(path: \"a.npy\")", &["c.ron:5", many, "is the table transposed?"]);
+    write((1 << 20) + 1);
+    let many = "it has 1048577 columns and 2 rows, of at most 1048576 columns: is the table transposed?";
+    refused(folder.path(), "Npy(path: \"a.npy\")", &["c.ron:4", many]);
+}
+
+#[test]
+fn labels_that_doubles_do_not_tell_apart_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: Vec<u8> = [1_i64, 2, 3, (1 << 53) + 1].into_iter().flat_map(i64::to_le_bytes).collect();
+    std::fs::write(folder.path().join("a.npy"), [npy_header("<i8", false, "(2, 2)"), rows].concat()).unwrap();
+    let expected = ["row 1", "`x1`", "beyond 2^53", "write labels as text"];
+    refused(folder.path(), "Npy(path: \"a.npy\", columns: [0], labels: 1)", &expected);
+}
+
+#[test]
 fn arrays_that_cannot_be_used_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let write = |bytes: &[u8]| std::fs::write(folder.path().join("a.npy"), bytes).unwrap();

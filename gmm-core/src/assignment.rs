@@ -65,7 +65,9 @@ impl Assignment {
         // Integers, so that prices have no rounding errors.
         let unit = if range > 0.0 && range.is_finite() { range / 2f64.powi(40) } else { 1.0 };
         self.costs.clear();
-        self.costs.extend(costs.iter().map(|c| ((c - least) / unit).round() as i64));
+        // Costs whose range is no number end somewhere in it.
+        let most = 2f64.powi(40);
+        self.costs.extend(costs.iter().map(|c| ((c - least) / unit).clamp(0.0, most).round() as i64));
         self.row_prices.clear();
         self.row_prices.resize(rows, 0);
         self.columns.clear();

@@ -5,7 +5,7 @@ use crate::simd::{Simd, Work};
 /// The instruction set that the hot loop runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstructionSet {
-    /// x86-64 with AVX-512 F.
+    /// x86-64 with AVX-512 F, DQ, BW and VL.
     Avx512,
     /// x86-64 with AVX2 and FMA.
     Avx2,

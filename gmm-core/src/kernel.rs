@@ -467,9 +467,13 @@ fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
                     density[g] = s.mul_sub(y, y, density[g]);
                 }
             }
-            let square_of_factor = s.splat(factor[0] * factor[0]);
+            let factor = s.splat(factor[0]);
             for g in 0..G {
-                let density = if ONE { s.mul_add(square_of_factor, density[g], constant) } else { density[g] };
+                // The square of the factor may be too large for a double.
+                let density = match ONE {
+                    true => s.mul_add(s.mul(factor, density[g]), factor, constant),
+                    false => density[g],
+                };
                 s.store(density, &mut q[(v + g) * stride + k]);
             }
         }

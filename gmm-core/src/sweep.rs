@@ -51,7 +51,8 @@ pub struct SweepTotals {
     pub ln_classification: f64,
 }
 
-/// Working memory of sweeps: made once, reused, of size O(threads x block x (d + K)).
+/// Working memory of sweeps: made once, reused, of size O(threads x (block x (d + K) + K d^2)), eight tasks for each thread
+/// where there are several.
 #[derive(Debug)]
 pub struct Workspace {
     set: InstructionSet,

@@ -58,6 +58,7 @@ fn check_labels(data: &Data, mixture: &Mixture, tolerance: f64) {
     let streams = Streams::new(17);
     for set in InstructionSet::available() {
         let mut workspace = Workspace::with_instruction_set(set);
+        assert_eq!(workspace.instruction_set(), set);
         let mut statistics = Statistics::new(shape, k, data.d());
         let by_weights = sweep(data, mixture, Rule::Responsibilities, &mut statistics, &mut workspace);
         let mut labels = vec![Label::MAX; n];
@@ -99,6 +100,65 @@ fn the_sweep_equals_the_dense_formula_for_every_structure_dimension_and_remainde
             }
         }
     }
+}
+
+#[test]
+fn many_chunks_of_rows_equal_the_dense_formula_too() {
+    for (n, d) in [(8193, 2), (8192, 6), (20_000, 3), (17_000, 7)] {
+        for case in cases(d, 3).iter().step_by(2) {
+            let data = data(n, d);
+            let mixture = start(&case.model, &data);
+            check_against_dense(&data, &mixture, 1e-11);
+            check_labels(&data, &mixture, 1e-11);
+        }
+    }
+}
+
+#[test]
+fn a_workspace_serves_one_problem_after_another() {
+    let mut workspace = Workspace::new();
+    for (n, d) in [(600, 6), (9000, 2), (100, 9), (600, 5), (600, 6)] {
+        for case in cases(d, 3) {
+            let data = data(n, d);
+            let mixture = start(&case.model, &data);
+            let run = |workspace: &mut Workspace| {
+                let mut statistics = case.model.blank_statistics();
+                (sweep(&data, &mixture, Rule::Responsibilities, &mut statistics, workspace), statistics)
+            };
+            assert_eq!(run(&mut workspace), run(&mut Workspace::new()));
+        }
+    }
+}
+
+/// Rows that are all alike, so that only the random numbers tell blocks, chunks, sweeps and streams apart.
+#[test]
+fn blocks_chunks_sweeps_and_streams_draw_with_numbers_of_their_own() {
+    let (block, chunk, n) = (512, 8192, 3 * 8192);
+    let data = Data::new(vec![0.0; n], 1).unwrap();
+    let mixture = Mixture::new(vec![0.5; 2], vec![vec![0.0]; 2], vec![Covariance::isotropic(1, 1.0).unwrap()]).unwrap();
+    let mut statistics = Statistics::new(Shape::Isotropic, 2, 1);
+    let mut labels_of = |seed: u64, sweep_number: u64| {
+        let mut labels = vec![0; n];
+        let rule = Rule::Draw { streams: &Streams::new(seed), sweep: sweep_number, labels: &mut labels };
+        sweep(&data, &mixture, rule, &mut statistics, &mut Workspace::new());
+        labels
+    };
+    // The same fraction of equal labels as of coins: within 5 standard deviations.
+    let unrelated = |a: &[Label], b: &[Label]| {
+        let equal = a.iter().zip(b).filter(|(a, b)| a == b).count() as f64;
+        let m = a.len() as f64;
+        assert!((equal - m / 2.0).abs() < 5.0 * (m / 4.0).sqrt(), "{equal} of {m}");
+    };
+    let labels = labels_of(1, 0);
+    assert_eq!(labels_of(1, 0), labels);
+    unrelated(&labels, &labels_of(1, 1));
+    unrelated(&labels, &labels_of(2, 0));
+    for lag in [1, 8, block, 2 * block, chunk, 2 * chunk] {
+        unrelated(&labels[..n - lag], &labels[lag..]);
+    }
+    // Neither does a sweep repeat the chunk of another.
+    unrelated(&labels[chunk..], &labels_of(1, 1)[..n - chunk]);
+    unrelated(&labels[..n - chunk], &labels_of(1, 1)[chunk..]);
 }
 
 proptest! {

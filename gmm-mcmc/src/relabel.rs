@@ -79,6 +79,17 @@ mod tests {
     }
 
     #[test]
+    fn a_matcher_forgets_the_draw_before() {
+        let weights = Model::dirichlet(vec![1.0; 3]).unwrap();
+        let pivot: Vec<Label> = (0..50).map(|i| i % 3).collect();
+        let mut matcher = ComponentMatcher::new(&pivot, &weights);
+        for shift in [1, 1, 1, 2, 0, 2] {
+            let labels: Vec<Label> = pivot.iter().map(|label| (label + shift) % 3).collect();
+            assert_eq!(matcher.match_components(&labels), match_components(&pivot, &labels, &weights));
+        }
+    }
+
+    #[test]
     fn components_with_different_concentrations_keep_their_places() {
         let pivot = [0, 0, 1, 1, 2, 2];
         let labels = [2, 2, 0, 0, 1, 1];

@@ -124,6 +124,25 @@ pub(super) fn without_data(source: &Source, model: &config::Model) -> Result<Mod
     resolve(source, &Written::base(model), mean.len(), None)
 }
 
+/// The most numbers in the covariances of a model: 2 GiB.
+const MOST_ENTRIES: usize = 1 << 28;
+
+/// Refuses covariances that no memory holds, before any of them is made.
+fn check_size(source: &Source, covariance: &At<&config::Covariance>, k: usize, d: usize) -> Result<(), ConfigError> {
+    let per_component = match covariance.value {
+        config::Covariance::Free(config::Shape::Full) | config::Covariance::Tied(config::Shape::Full) => {
+            d.saturating_mul(d + 1) / 2
+        }
+        _ => d,
+    };
+    if k.saturating_mul(per_component) <= MOST_ENTRIES {
+        return Ok(());
+    }
+    let message = format!("{k} components in {d} dimensions have more than {MOST_ENTRIES} variances and covariances");
+    let help = "a row is an observation, a column a variable: is the table transposed?";
+    Err(source.error_at(&covariance.path, message, Some(help)))
+}
+
 /// The model in d dimensions. `data` gives what the prior leaves out.
 pub(super) fn resolve(
     source: &Source,
@@ -135,6 +154,7 @@ pub(super) fn resolve(
     if k == 0 || k > gmm_core::MAX_COMPONENTS {
         return Err(source.error_at(&written.k.path, ModelError::Components { k }, None));
     }
+    check_size(source, &written.covariance, k, d)?;
     let structure = structure(source, &written.covariance, d)?;
     let weights = weights(source, &written.concentration, k)?;
     let path = &written.components.path;

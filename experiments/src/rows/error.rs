@@ -47,6 +47,19 @@ pub(crate) enum RowsError {
         /// Number of columns.
         d: usize,
     },
+    /// More columns than any model can have.
+    #[error("it has {d} columns and {n} rows, of at most {most} columns: is the table transposed?")]
+    Columns {
+        /// Number of rows.
+        n: usize,
+        /// Number of columns.
+        d: usize,
+        /// The most columns.
+        most: usize,
+    },
+    /// Two columns have one name.
+    #[error("two of its columns are called `{0}`")]
+    Twice(String),
     /// What the Parquet library says.
     #[error("it cannot be read as Parquet: {0}")]
     Parquet(String),
@@ -91,9 +104,16 @@ pub(crate) enum ValueFault {
     NotFinite(f64),
     /// Beyond [`Data::LARGEST`].
     TooLarge(f64),
+    /// A label beyond 2^53, where doubles do not tell whole numbers apart.
+    Inexact(f64),
 }
 
 impl ValueFault {
+    /// What is wrong with a label that is not below 2^53.
+    pub(crate) fn of_class(x: f64) -> Self {
+        if x.is_finite() { Self::Inexact(x) } else { Self::NotFinite(x) }
+    }
+
     /// What is wrong with a number, if anything.
     pub(crate) fn of(x: f64) -> Option<Self> {
         match x.abs() <= Data::LARGEST {
@@ -109,6 +129,9 @@ impl fmt::Display for ValueFault {
         match self {
             Self::Missing => f.write_str("the value is missing"),
             Self::NotFinite(x) => write!(f, "{x} is not a finite number"),
+            Self::Inexact(x) => {
+                write!(f, "{x} is beyond 2^53: numbers as large are not told apart; write labels as text")
+            }
             Self::TooLarge(x) => write!(f, "{x:e} is beyond {:e}; rescale the column", Data::LARGEST),
         }
     }

@@ -9,6 +9,9 @@ use super::header::{Header, Number};
 use super::spool::Spool;
 use super::{Classes, MappedRows, Rows, check, rows_per_piece};
 
+/// More columns than this are a table on its side.
+const MOST_COLUMNS: usize = 1 << 20;
+
 /// An open `.npy` file whose header fits its length.
 #[derive(Debug)]
 pub(crate) struct Npy {
@@ -31,6 +34,9 @@ impl Npy {
         }
         if promised != found {
             return Err(RowsError::Length { promised, found });
+        }
+        if header.d > MOST_COLUMNS {
+            return Err(RowsError::Columns { n: header.n, d: header.d, most: MOST_COLUMNS });
         }
         let names = (0..header.d).map(|j| format!("x{j}")).collect();
         Ok(Self { file, header, names })
@@ -88,11 +94,12 @@ impl Npy {
     fn classes(&mut self, column: usize) -> Result<Classes, RowsError> {
         let mut classes = Classes::default();
         let name = self.names[column].clone();
+        let exact = 2f64.powi(53);
         self.pieces(&[column], |first, values| {
-            values.iter().enumerate().try_for_each(|(i, x)| match x.is_finite() {
+            values.iter().enumerate().try_for_each(|(i, x)| match x.abs() < exact {
                 true => classes.push(&x.to_string(), &name),
                 false => {
-                    let fault = ValueFault::NotFinite(*x);
+                    let fault = ValueFault::of_class(*x);
                     Err(RowsError::Value { row: first + i, column: name.clone(), fault })
                 }
             })

@@ -53,7 +53,16 @@ impl Parquet {
         let metadata = reader.metadata().file_metadata();
         let columns = metadata.schema_descr().columns();
         let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
-        let kinds = columns.iter().map(|column| kind(column)).collect();
+        if let Some(twice) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
+            return Err(RowsError::Twice(twice.clone()));
+        }
+        // What pandas stores of its row names is no variable.
+        let is_index = |name: &str| name.starts_with("__index_level_") && name.ends_with("__");
+        let kinds = columns.iter().zip(&names).map(|(column, name)| match is_index(name) {
+            true => Kind::Other,
+            false => kind(column),
+        });
+        let kinds = kinds.collect();
         let wrong = || RowsError::Parquet("a number of rows is out of range".to_owned());
         let mut n = 0usize;
         for group in reader.metadata().row_groups() {
@@ -245,10 +254,17 @@ impl Column<'_> {
             _ => {
                 let mut pushed = Ok(());
                 let name = *name;
+                let mut row = first;
                 self.numbers(first, rows, |x| {
                     if pushed.is_ok() {
-                        pushed = classes.push(&x.to_string(), name);
+                        pushed = match x.abs() < 2f64.powi(53) {
+                            true => classes.push(&x.to_string(), name),
+                            false => {
+                                Err(RowsError::Value { row, column: name.to_owned(), fault: ValueFault::of_class(x) })
+                            }
+                        };
                     }
+                    row += 1;
                 })?;
                 pushed
             }
