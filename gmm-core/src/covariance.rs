@@ -120,6 +120,61 @@ impl Covariance {
         self.set_ln_det();
     }
 
+    /// Sets the covariance by its Cholesky factor, `S = L L'`, packed as the entries of the shape are: the lower
+    /// triangle of L, the standard deviations, or the one standard deviation. Does not allocate.
+    ///
+    /// ```
+    /// use gmm_core::Covariance;
+    /// let mut covariance = Covariance::full(&[[1.0, 0.0], [0.0, 1.0]])?;
+    /// covariance.set_factor(&[2.0, 1.0, 3.0])?;
+    /// assert_eq!(covariance.as_symmetric().entries(), [4.0, 2.0, 10.0]);
+    /// assert!((covariance.ln_det() - 36.0f64.ln()).abs() < 1e-15);
+    /// # Ok::<(), gmm_core::NotPositiveDefinite>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite::Pivot`] unless the diagonal is positive and matrix and inverse factor are finite; the
+    /// covariance must not be used then.
+    pub fn set_factor(&mut self, factor: &[f64]) -> Result<(), NotPositiveDefinite> {
+        let (d, shape) = (self.d(), self.shape());
+        let pivot = |i: usize| shape.index(i, i).map_or(f64::NAN, |index| factor[index]);
+        let not_positive = |pivot: usize, value: f64| Err(NotPositiveDefinite::Pivot { pivot, value });
+        if let Some(i) = (0..d).find(|&i| !(pivot(i) > 0.0 && pivot(i).is_finite())) {
+            return not_positive(i, pivot(i));
+        }
+        match shape {
+            Shape::Full => {
+                triangle::set_identity(&mut self.whitener, d);
+                triangle::divide_right(&mut self.whitener, factor, d);
+                triangle::outer(factor, self.matrix.entries_mut(), d);
+            }
+            Shape::Diagonal | Shape::Isotropic => {
+                self.whitener.iter_mut().zip(factor).for_each(|(t, sd)| *t = 1.0 / sd);
+                self.matrix.entries_mut().iter_mut().zip(factor).for_each(|(v, sd)| *v = sd * sd);
+            }
+        }
+        self.set_ln_det();
+        let finite = |x: &[f64]| x.iter().all(|x| x.is_finite());
+        let positive = |i: usize| self.matrix.get(i, i) > 0.0;
+        match finite(&self.whitener) && finite(self.matrix.entries()) && (0..d).all(positive) {
+            true => Ok(()),
+            false => not_positive(0, self.matrix.get(0, 0)),
+        }
+    }
+
+    /// Writes the Cholesky factor L of `S = L L'` to `factor`, packed as [`set_factor`](Self::set_factor) reads it.
+    pub fn write_factor(&self, factor: &mut [f64]) {
+        match self.shape() {
+            Shape::Full => {
+                triangle::set_identity(factor, self.d());
+                triangle::divide_right(factor, &self.whitener, self.d());
+            }
+            Shape::Diagonal | Shape::Isotropic => {
+                factor.iter_mut().zip(&self.whitener).for_each(|(sd, t)| *sd = 1.0 / t);
+            }
+        }
+    }
+
     fn factorise(&mut self) -> Result<(), NotPositiveDefinite> {
         let d = self.d();
         match self.shape() {
@@ -202,6 +257,19 @@ impl Covariance {
         }
     }
 
+    /// `x = T' y`: what [`whiten`](Self::whiten) is on the other side, so that `inverse(S) x = T' T x`.
+    pub fn whiten_transposed(&self, y: &[f64], x: &mut [f64]) {
+        match self.shape() {
+            Shape::Full => {
+                x.fill(0.0);
+                for (i, y) in y.iter().enumerate() {
+                    x.iter_mut().zip(triangle::row_of(&self.whitener, i)).for_each(|(x, t)| *x += t * y);
+                }
+            }
+            Shape::Diagonal | Shape::Isotropic => self.whiten(y, x),
+        }
+    }
+
     /// `x <- inverse(T) x`, in place: gives standard normal coordinates (d) this covariance.
     pub fn unwhiten(&self, x: &mut [f64]) {
         match self.shape() {
@@ -223,6 +291,34 @@ impl Covariance {
             }
             Shape::Diagonal => (0..d).map(|j| (self.whitener[j] * difference(j)).powi(2)).sum(),
             Shape::Isotropic => (0..d).map(|j| (self.whitener[0] * difference(j)).powi(2)).sum(),
+        }
+    }
+
+    /// `out = T M T'` for a sum of squares M of the same shape (for `Isotropic` M is a trace), as is `out`.
+    pub fn whiten_squares(&self, m: &Symmetric, out: &mut Symmetric) {
+        debug_assert_eq!((self.shape(), self.d()), (m.shape(), m.d()));
+        let out = out.entries_mut();
+        match self.shape() {
+            Shape::Full => {
+                let (mut stack, mut heap) = ([0.0; 64], Vec::new());
+                let product = scratch(&mut stack, &mut heap, self.d());
+                for i in 0..self.d() {
+                    // Row i of T M, then of T M T'.
+                    product.fill(0.0);
+                    for (a, t) in triangle::row_of(&self.whitener, i).iter().enumerate() {
+                        product.iter_mut().enumerate().for_each(|(j, p)| *p += t * m.get(a, j));
+                    }
+                    for j in 0..=i {
+                        let row = triangle::row_of(&self.whitener, j);
+                        out[triangle::row(i) + j] = row.iter().zip(product.iter()).map(|(t, p)| t * p).sum();
+                    }
+                }
+            }
+            Shape::Diagonal | Shape::Isotropic => {
+                for ((out, t), m) in out.iter_mut().zip(&self.whitener).zip(m.entries()) {
+                    *out = t * t * m;
+                }
+            }
         }
     }
 
@@ -349,6 +445,51 @@ mod tests {
                 assert!((a - e).abs() < 1e-15, "{shape:?}: {a} and {e}");
             }
             assert_eq!(actual.ln_det(), expected.ln_det());
+        }
+    }
+
+    #[test]
+    fn a_covariance_set_by_its_cholesky_factor_is_the_one_that_was_factorised() {
+        let full = Covariance::full(&[[2.0, 0.3, 0.1], [0.3, 1.0, -0.2], [0.1, -0.2, 0.5]]).unwrap();
+        for shape in Shape::ALL {
+            let expected = Covariance::new(full.as_symmetric().project(shape)).unwrap();
+            let mut factor = vec![0.0; shape.n_entries(3)];
+            expected.write_factor(&mut factor);
+            let mut actual = Covariance::unit(shape, 3);
+            actual.set_factor(&factor).unwrap();
+            let pairs = actual.as_symmetric().entries().iter().zip(expected.as_symmetric().entries());
+            for (a, e) in pairs.chain(actual.whitener().iter().zip(expected.whitener())) {
+                assert!((a - e).abs() < 1e-14, "{shape:?}: {a} and {e}");
+            }
+            assert!((actual.ln_det() - expected.ln_det()).abs() < 1e-14);
+            for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-320, 1e-200, 1e200] {
+                factor[0] = bad;
+                assert!(actual.set_factor(&factor).is_err(), "{shape:?}: {bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn whitened_squares_and_transposes_agree_with_the_traces_and_products_they_stand_for() {
+        let full = Covariance::full(&[[2.0, 0.3, 0.1], [0.3, 1.0, -0.2], [0.1, -0.2, 0.5]]).unwrap();
+        let (x, y) = ([0.7, -1.1, 0.4], [1.0, 2.0, -0.5]);
+        for shape in Shape::ALL {
+            let covariance = Covariance::new(full.as_symmetric().project(shape)).unwrap();
+            let mut squares = Symmetric::zeros(shape, 3);
+            squares.add_outer(1.5, &x);
+            squares.add_outer(0.5, &y);
+            let mut whitened = Symmetric::zeros(shape, 3);
+            covariance.whiten_squares(&squares, &mut whitened);
+            let trace: f64 = match shape {
+                Shape::Isotropic => whitened.entries()[0],
+                Shape::Full | Shape::Diagonal => (0..3).map(|i| whitened.get(i, i)).sum(),
+            };
+            assert!((trace - covariance.trace_of_solve(&squares)).abs() < 1e-14, "{shape:?}");
+            let (mut tx, mut ty) = ([0.0; 3], [0.0; 3]);
+            covariance.whiten(&x, &mut tx);
+            covariance.whiten_transposed(&y, &mut ty);
+            let dot = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            assert!((dot(&tx, &y) - dot(&x, &ty)).abs() < 1e-15, "{shape:?}");
         }
     }
 }

@@ -152,6 +152,39 @@ impl Data {
         Self::new(rows.iter().flat_map(|row| row.as_ref()).copied().collect(), d)
     }
 
+    /// Replaces these rows by the given ones of other data (at least one), in memory that is reused.
+    ///
+    /// ```
+    /// use gmm_core::Data;
+    /// let all = Data::new(vec![1.0, 2.0, 3.0, 4.0], 1)?;
+    /// let mut batch = Data::new(vec![0.0], 1)?;
+    /// batch.copy_rows(&all, [3, 1])?;
+    /// assert_eq!(batch.values(), [4.0, 2.0]);
+    /// # Ok::<(), gmm_core::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DataError::Empty`] if there is no row to copy; nothing is changed then.
+    ///
+    /// # Panics
+    /// If `other` has no such row: a fault of the caller's code, not of data.
+    pub fn copy_rows(&mut self, other: &Self, rows: impl IntoIterator<Item = usize>) -> Result<(), DataError> {
+        let mut rows = rows.into_iter().peekable();
+        if rows.peek().is_none() {
+            return Err(DataError::Empty { n: 0, d: other.d });
+        }
+        let mut values = match std::mem::replace(&mut self.values, Values::Owned(Vec::new())) {
+            Values::Owned(values) => values,
+            Values::Shared(_) => Vec::new(),
+        };
+        values.clear();
+        rows.for_each(|row| values.extend_from_slice(other.row(row)));
+        (self.n, self.d) = (values.len() / other.d, other.d);
+        self.values = Values::Owned(values);
+        self.standard_deviations = OnceLock::new();
+        Ok(())
+    }
+
     /// Number of rows.
     pub fn n(&self) -> usize {
         self.n

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
-use crate::{Covariance, Shape, log_sum_exp};
+use crate::{Covariance, NotPositiveDefinite, Shape, log_sum_exp};
 
 /// Weights (K), means (K x d) and covariances: one for all components, or one for each.
 ///
@@ -94,13 +94,7 @@ impl Mixture {
         if means.len() != k || !(covariances.len() == k || covariances.len() == 1) {
             return Err(MixtureError::Lengths { weights: k, means: means.len(), covariances: covariances.len() });
         }
-        let total: f64 = weights.iter().sum();
-        if let Some(component) = weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
-            return Err(MixtureError::Weight { component, value: weights[component] });
-        }
-        if total <= 0.0 {
-            return Err(MixtureError::Weight { component: 0, value: weights[0] });
-        }
+        let total = total_weight(&weights)?;
         let d = means[0].len();
         for (component, mean) in means.iter().enumerate() {
             if mean.len() != d || d == 0 {
@@ -128,6 +122,43 @@ impl Mixture {
             covariances: vec![Covariance::unit(shape, d); n_covariances],
             d,
         }
+    }
+
+    /// Sets the weights (K), which are divided by their sum, without allocating.
+    ///
+    /// # Errors
+    /// [`MixtureError::Weight`], or [`MixtureError::Lengths`] if there are not K; nothing is changed then.
+    pub fn set_weights(&mut self, weights: &[f64]) -> Result<(), MixtureError> {
+        if weights.len() != self.k() {
+            let (means, covariances) = (self.k(), self.covariances.len());
+            return Err(MixtureError::Lengths { weights: weights.len(), means, covariances });
+        }
+        let total = total_weight(weights)?;
+        self.weights.iter_mut().zip(weights).for_each(|(w, new)| *w = new / total);
+        Ok(())
+    }
+
+    /// Sets the mean (d) of component k, without allocating.
+    ///
+    /// # Errors
+    /// [`MixtureError::Mean`] or [`MixtureError::Dimension`]; nothing is changed then.
+    pub fn set_mean(&mut self, k: usize, mean: &[f64]) -> Result<(), MixtureError> {
+        if mean.len() != self.d {
+            return Err(MixtureError::Dimension { component: k, found: mean.len(), expected: self.d });
+        }
+        if let Some(coordinate) = mean.iter().position(|m| !m.is_finite()) {
+            return Err(MixtureError::Mean { component: k, coordinate, value: mean[coordinate] });
+        }
+        self.means[k * self.d..(k + 1) * self.d].copy_from_slice(mean);
+        Ok(())
+    }
+
+    /// Sets the distinct covariance `index` by its Cholesky factor, see [`Covariance::set_factor`].
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite`]; the mixture must not be used then.
+    pub fn set_factor(&mut self, index: usize, factor: &[f64]) -> Result<(), NotPositiveDefinite> {
+        self.covariances[index].set_factor(factor)
     }
 
     /// Weights, means (K x d) and covariances, to be written in place.
@@ -263,6 +294,18 @@ impl Mixture {
         self.covariance(k).unwhiten(x);
         x.iter_mut().zip(self.mean(k)).for_each(|(x, m)| *x += m);
     }
+}
+
+/// The sum of weights that can be those of a mixture.
+fn total_weight(weights: &[f64]) -> Result<f64, MixtureError> {
+    if let Some(component) = weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
+        return Err(MixtureError::Weight { component, value: weights[component] });
+    }
+    let total: f64 = weights.iter().sum();
+    if total <= 0.0 {
+        return Err(MixtureError::Weight { component: 0, value: weights[0] });
+    }
+    Ok(total)
 }
 
 fn of_one_shape(covariances: Vec<Covariance>) -> Vec<Covariance> {

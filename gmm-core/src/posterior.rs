@@ -128,6 +128,34 @@ impl Posterior {
         }
     }
 
+    /// The concentrations `a + N` (K) of the weights.
+    pub fn concentration(&self) -> &[f64] {
+        self.weights.concentration()
+    }
+
+    /// The location `m_k` (d) of the mean of component k.
+    pub fn mean(&self, k: usize) -> &[f64] {
+        let d = self.model.d();
+        &self.means[k * d..(k + 1) * d]
+    }
+
+    /// How many rows `m_k` weighs, `kappa_k`.
+    pub fn kappa(&self, k: usize) -> f64 {
+        self.kappas[k]
+    }
+
+    /// The scale of the distinct covariance `index`: as a sum of squares, so for `Isotropic` a trace.
+    pub fn scale(&self, index: usize) -> &Symmetric {
+        &self.scales[index]
+    }
+
+    /// What the mode divides the scale of the distinct covariance `index` by, `dof + c + m q`: the joint density holds
+    /// `|S|` (over the numbers that the shape stores) to minus half this power. See [`mode`](Self::mode).
+    pub fn mode_divisor(&self, index: usize) -> f64 {
+        let n_means = self.counts.len() / self.dofs.len();
+        self.dofs[index] + mode_divisor(self.model.shape(), self.model.d(), n_means)
+    }
+
     /// Writes the mode of the joint density of (w, mu, S), no Jacobian, to `mixture`.
     ///
     /// ```text
@@ -140,17 +168,15 @@ impl Posterior {
     /// # Errors
     /// [`Degenerate`] if a covariance is not positive definite, which a proper prior excludes.
     pub fn mode(&self, mixture: &mut Mixture) -> Result<(), Degenerate> {
-        let k = self.counts.len();
         let (weights, means, covariances) = mixture.parts_mut();
         self.weights.mode(weights);
         means.copy_from_slice(&self.means);
         if matches!(self.model.structure(), Structure::Known(_)) {
             return Ok(());
         }
-        let divisor = mode_divisor(self.model.shape(), self.model.d(), k / self.dofs.len());
         for (component, covariance) in covariances.iter_mut().enumerate() {
             covariance
-                .set_to_quotient(&self.scales[component], self.dofs[component] + divisor)
+                .set_to_quotient(&self.scales[component], self.mode_divisor(component))
                 .map_err(|source| Degenerate { component, source })?;
         }
         Ok(())

@@ -90,6 +90,12 @@ impl Statistics {
         self.scatters[k].add_outer(before * fraction, difference);
     }
 
+    /// Multiplies the weight of every row by a factor: the statistics of a sample of rows then stand for all.
+    pub fn scale(&mut self, factor: f64) {
+        self.weights.iter_mut().for_each(|weight| *weight *= factor);
+        self.scatters.iter_mut().for_each(|scatter| scatter.scale(factor));
+    }
+
     /// Merges the statistics of other rows into these.
     pub fn merge(&mut self, other: &Self) {
         debug_assert_eq!((self.k(), self.d), (other.k(), other.d));
