@@ -1,14 +1,12 @@
 //! One ascent of EM from a given mixture: sweep, posterior mode, repeat.
 
-use std::collections::HashSet;
-
-use gmm_core::{Covariance, Data, Mixture, Model, Rule, SeedingError, Shape, Structure, Workspace, sweep};
+use gmm_core::{Covariance, Data, Mixture, Model, Rule, SeedingError, Workspace, sweep};
 use thiserror::Error;
 
-use crate::collapse::{Collapse, CollapseReason, can_collapse, find};
-use crate::{Em, Objective, Stop};
+use crate::collapse::{Collapse, CollapseReason, find};
+use crate::{Ascent, Em, Objective, Stop};
 
-/// Why EM cannot run, or cannot go on.
+/// Why a fit cannot run, or has no result.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum EmError {
     /// There are no starting points.
@@ -97,20 +95,25 @@ pub enum Outcome {
     },
 }
 
-/// One climb.
+/// One climb, by EM or along gradients.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Climb {
     /// The last mixture.
     pub mixture: Mixture,
     /// How it ended.
     pub outcome: Outcome,
-    /// The objective at the start and after each iteration; the last entry is that of `mixture`.
+    /// The objective at the start and after every `log_every` iterations; the last entry is that of `mixture`.
     pub trace: Vec<f64>,
+    /// Iterations taken: M-steps, or steps of the optimiser.
+    pub iterations: usize,
+    /// Iterations from one entry of the trace to the next, for EM 1; fewer before the last.
+    pub log_every: usize,
     /// The log-likelihood at `mixture`.
     pub ln_likelihood: f64,
     /// `sum_i ln max_k r_ik` at `mixture`.
     pub ln_classification: f64,
-    /// The limit of the objective by Aitken's extrapolation of the last three values.
+    /// The limit of the objective: by Aitken's extrapolation of the last three values, or what the optimiser expects
+    /// (infinite with minibatches).
     pub aitken_limit: f64,
 }
 
@@ -119,18 +122,13 @@ impl Climb {
     pub fn objective(&self) -> f64 {
         self.trace.last().copied().unwrap_or(f64::NEG_INFINITY)
     }
-
-    /// M-steps taken.
-    pub fn iterations(&self) -> usize {
-        self.trace.len().saturating_sub(1)
-    }
 }
 
 /// Climbs from `start` (of the model's structure), calling `progress(iteration, objective)` at each iteration.
 ///
-/// The objective must not fall: by more than `(1e-12 + eps c) (n d + |objective|)`, where c is the largest condition number
-/// of a covariance (estimated from its factor), the outcome is [`Outcome::Decreased`]; a fall within that bound is
-/// rounding and ends the climb as converged. Settings and data are checked by [`check`].
+/// The objective must not fall: by more than `(1e-12 + eps c) (n d + |objective|)`, where c is the largest condition
+/// number of a covariance (estimated from its factor), the outcome is [`Outcome::Decreased`]; a fall within that bound
+/// is rounding and ends the climb as converged. Settings and data are checked by [`check`].
 pub fn climb(
     model: &Model,
     data: &Data,
@@ -160,7 +158,8 @@ pub fn climb(
         let end = |mixture, outcome, trace: Vec<f64>| {
             let aitken_limit = aitken_limit(&trace);
             let (ln_likelihood, ln_classification) = (totals.ln_likelihood, totals.ln_classification);
-            Climb { mixture, outcome, trace, ln_likelihood, ln_classification, aitken_limit }
+            let iterations = trace.len().saturating_sub(1);
+            Climb { mixture, outcome, trace, iterations, log_every: 1, ln_likelihood, ln_classification, aitken_limit }
         };
         let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration, reason });
         if !objective.is_finite() {
@@ -204,51 +203,8 @@ pub fn climb(
 /// # Errors
 /// [`EmError`]: settings out of range, a concentration below 1, fewer rows than components, or data whose likelihood
 /// has no maximum.
-pub fn check(model: &Model, data: &Data, settings: &Em) -> Result<(), EmError> {
-    if data.n() < model.k() {
-        return Err(SeedingError::TooFewRows { k: model.k(), n: data.n() }.into());
-    }
-    let setting = |name, value, expected, valid: bool| match valid {
-        true => Ok(()),
-        false => Err(EmError::Setting { name, value, expected }),
-    };
-    let rule = &settings.collapse;
-    let positive = |x: f64| x >= 0.0 && x.is_finite();
-    setting("restarts", settings.restarts as f64, "at least 1", settings.restarts > 0)?;
-    setting("max_iterations", settings.max_iterations as f64, "at least 1", settings.max_iterations > 0)?;
-    setting("tolerance", settings.tolerance, "finite and not negative", positive(settings.tolerance))?;
-    setting("min_eigenvalue", rule.min_eigenvalue, "finite and not negative", positive(rule.min_eigenvalue))?;
-    let min_rows = rule.min_rows(data.d());
-    setting("min_rows", min_rows, "finite and not negative", positive(min_rows))?;
-    let concentration = model.prior().weights.concentration();
-    if let (Objective::Posterior, Some(component)) = (settings.objective, concentration.iter().position(|a| *a < 1.0)) {
-        return Err(EmError::Concentration { component, value: concentration[component] });
-    }
-    let unbounded = settings.objective == Objective::Likelihood || can_collapse(model);
-    let one_spread_for_all = model.shape() == Shape::Isotropic && data.d() > 1;
-    let known = matches!(model.structure(), Structure::Known(_));
-    let constant = data.standard_deviations().iter().position(|sd| *sd == 0.0);
-    if let Some(column) = constant.filter(|_| unbounded && !one_spread_for_all && !known) {
-        return Err(EmError::ConstantColumn { column });
-    }
-    let distinct = distinct_rows(data, model.k() + 1);
-    match unbounded && !known && distinct <= model.k() {
-        true => Err(EmError::FewDistinctRows { distinct, k: model.k() }),
-        false => Ok(()),
-    }
-}
-
-/// The number of distinct rows, counted no further than `most`.
-fn distinct_rows(data: &Data, most: usize) -> usize {
-    let mut seen: HashSet<Vec<u64>> = HashSet::new();
-    for row in data.rows() {
-        // Adding zero makes the two zeros one.
-        seen.insert(row.iter().map(|x| (x + 0.0).to_bits()).collect());
-        if seen.len() >= most {
-            break;
-        }
-    }
-    seen.len()
+pub fn check<A: Ascent>(model: &Model, data: &Data, settings: &A) -> Result<(), EmError> {
+    settings.check(model, data)
 }
 
 /// The last gain and, extrapolated as a geometric series, all gains to come are within the tolerance. Gains that

@@ -3,9 +3,9 @@
 use gmm_core::{Data, Mixture, Model, Seeding, Streams, Workspace, seed_mixture};
 use rayon::prelude::*;
 
-use crate::climb::{Climb, EmError, Outcome, check, climb};
+use crate::climb::{Climb, EmError, Outcome};
 use crate::saddle::{equal_pair, split};
-use crate::{Criteria, Em, Objective, Stop};
+use crate::{Ascent, Criteria, Objective, Plan, Stop};
 
 /// How often a restart that ends with two equal components, or with components that another numbering fits better under
 /// unequal concentrations, climbs again from there.
@@ -18,7 +18,7 @@ pub struct Restart {
     pub seeding: Seeding,
     /// How it ended.
     pub outcome: Outcome,
-    /// M-steps taken.
+    /// Iterations taken: M-steps, or steps of the optimiser.
     pub iterations: usize,
     /// The objective that it reached.
     pub objective: f64,
@@ -39,9 +39,13 @@ pub struct PointEstimate {
     pub n_parameters: usize,
     /// Why its climb ended.
     pub stop: Stop,
-    /// The objective of its climb at the start and after each iteration.
+    /// The objective of its climb at the start, after every `log_every` iterations, and at the end.
     pub trace: Vec<f64>,
-    /// The limit of that objective by Aitken's extrapolation.
+    /// The iterations of its climb.
+    pub iterations: usize,
+    /// Iterations from one entry of the trace to the next; for EM 1.
+    pub log_every: usize,
+    /// The limit of that objective, see [`Climb::aitken_limit`].
     pub aitken_limit: f64,
     /// Which restart it is, from 0.
     pub best: usize,
@@ -62,33 +66,35 @@ pub struct Progress {
     pub finished: bool,
 }
 
-/// Climbs `settings.restarts` times, restart r from its own seeds drawn from the stream `streams.rng(r)`, in the
-/// current rayon pool, and keeps the highest objective among the climbs that did not collapse. A climb that ends with
-/// two equal components, which may be a saddle, is split and repeated from there. The result does not depend on the
-/// number of threads.
+/// Climbs `settings.restarts` times, by EM or along gradients, restart r from its own seeds drawn from the stream
+/// `streams.rng(r)` (so both methods have the same starts) and with the streams `streams.split(r)` for what is random
+/// on the way, in the current rayon pool, and keeps the highest objective among the climbs that did not collapse. A
+/// climb that ends with two equal components, which may be a saddle, is split and repeated from there. The result does
+/// not depend on the number of threads.
 ///
 /// # Errors
 /// [`EmError`]: settings out of range, data without a maximum, a decreasing objective, or all restarts collapsed.
-pub fn fit(
+pub fn fit<A: Ascent>(
     model: &Model,
     data: &Data,
-    settings: &Em,
+    settings: &A,
     streams: &Streams,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<PointEstimate, EmError> {
-    check(model, data, settings)?;
-    let posterior = settings.objective == Objective::Posterior;
+    settings.check(model, data)?;
+    let Plan { objective, restarts: n_restarts, seedings, .. } = settings.plan();
+    let posterior = objective == Objective::Posterior;
     // Collected as they are, so that the error that counts is that of the first restart, not of the first in time.
-    let climbs: Vec<Result<Climb, EmError>> = (0..settings.restarts)
+    let climbs: Vec<Result<Climb, EmError>> = (0..n_restarts)
         .into_par_iter()
         .map_init(Workspace::new, |workspace, restart| {
-            let seeding = settings.seedings.of(restart);
-            let mut rng = streams.rng(restart as u64);
+            let seeding = seedings.of(restart);
+            let (mut rng, streams) = (streams.rng(restart as u64), streams.split(restart as u64));
             let start = seed_mixture(model, data, seeding, &mut rng)?;
             let mut report = |iteration, objective| {
                 progress(Progress { restart, iteration, objective, finished: false });
             };
-            let mut result = climb(model, data, start, settings, workspace, &mut report);
+            let mut result = settings.climb(model, data, start, &streams, workspace, &mut report);
             for _ in 0..ESCAPES {
                 if result.outcome != Outcome::Stopped(Stop::Converged) {
                     break;
@@ -97,12 +103,12 @@ pub fn fit(
                 let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
                 let numbered = model.best_numbering(&result.mixture).filter(|_| posterior);
                 let Some(apart) = apart.or(numbered) else { break };
-                let other = climb(model, data, apart, settings, workspace, &mut report);
+                let other = settings.climb(model, data, apart, &streams, workspace, &mut report);
                 if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
                     result = other;
                 }
             }
-            let (iteration, objective) = (result.iterations(), result.objective());
+            let (iteration, objective) = (result.iterations, result.objective());
             progress(Progress { restart, iteration, objective, finished: true });
             Ok(result)
         })
@@ -113,9 +119,9 @@ pub fn fit(
         .iter()
         .enumerate()
         .map(|(restart, climb)| Restart {
-            seeding: settings.seedings.of(restart),
+            seeding: seedings.of(restart),
             outcome: climb.outcome.clone(),
-            iterations: climb.iterations(),
+            iterations: climb.iterations,
             objective: climb.objective(),
         })
         .collect();
@@ -148,6 +154,8 @@ pub fn fit(
         aitken_limit: climb.aitken_limit,
         mixture: climb.mixture,
         trace: climb.trace,
+        iterations: climb.iterations,
+        log_every: climb.log_every,
         best,
         restarts,
     })

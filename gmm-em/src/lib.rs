@@ -1,12 +1,14 @@
-//! Point estimates of Gaussian mixtures by expectation-maximisation: maximum likelihood and MAP.
+//! Point estimates of Gaussian mixtures, maximum likelihood and MAP: by expectation-maximisation, or by gradient
+//! ascent.
 //!
 //! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
-//! collapse. [`climb`] is one ascent from a given mixture. Both work on any of the nine covariance structures of
-//! [`gmm_core`], through the same sweep and the same posterior mode.
+//! collapse. [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`],
+//! in unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
+//! same sweep and the same posterior: EM goes to its mode, a gradient is its slope.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
-//! use gmm_em::{Em, Objective, fit};
+//! use gmm_em::{Em, Gradient, Objective, fit};
 //! let rows: Vec<[f64; 1]> = (0..40).map(|i| [f64::from(i % 20) / 10.0 + if i < 20 { 0.0 } else { 8.0 }]).collect();
 //! let data = Data::from_rows(&rows)?;
 //! let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data)?;
@@ -14,6 +16,10 @@
 //! let estimate = fit(&model, &data, &settings, &Streams::new(1), &|_| {})?;
 //! assert!((estimate.mixture.weights()[0] - 0.5).abs() < 1e-6);
 //! assert_eq!(estimate.restarts.len(), 20);
+//!
+//! let settings = Gradient { objective: Objective::Posterior, ..Gradient::default() };
+//! let other = fit(&model, &data, &settings, &Streams::new(1), &|_| {})?;
+//! assert!((other.objective - estimate.objective).abs() < 1e-6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -22,11 +28,17 @@ mod criteria;
 mod settings;
 
 mod climb;
+mod gradient;
+
+mod ascent;
+
 mod fit;
 mod saddle;
 
+pub use ascent::{Ascent, Plan};
 pub use climb::{Climb, EmError, Outcome, check, climb};
 pub use collapse::{Collapse, CollapseReason, CollapseRule};
 pub use criteria::Criteria;
 pub use fit::{PointEstimate, Progress, Restart, fit};
+pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreachable, ascend};
 pub use settings::{Em, Objective, Seedings, Stop};
