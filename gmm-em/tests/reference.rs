@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use gmm_core::{Data, Mixture, Model, Rule, Streams, Workspace, sweep};
-use gmm_em::{Climb, Em, Objective, Outcome, climb, fit};
+use gmm_em::{Climb, Em, Gradient, Objective, Outcome, climb, fit};
 use reference::{data, flat_model, map_cases, map_flat_components_cases, maximum_likelihood_cases, mixture, table};
 
 /// Far below the default tolerance: parameters converge with the square root of the objective.
@@ -126,6 +126,54 @@ fn the_mode_under_a_prior_on_the_weights_alone_is_found() {
         let stored = mixture(&model, &case.weights, &case.means, &case.covariances);
         let distance = relative_difference(&sorted(&estimate.mixture), &stored);
         assert!(distance < 1e-5, "{}: parameters differ by {distance:e}", case.case);
+    }
+}
+
+/// L-BFGS from as many starts as EM.
+fn gradient(objective: Objective, restarts: usize) -> Gradient {
+    Gradient { objective, restarts, tolerance: 1e-14, ..Gradient::default() }
+}
+
+#[test]
+fn gradients_lead_to_the_maxima_of_the_likelihood_of_every_case() {
+    for case in maximum_likelihood_cases() {
+        let name = &case.case;
+        let rows = data(&table(&case.dataset).rows);
+        let model = flat_model(case.family, case.fixed_covariance.as_ref(), case.n_components, case.dimension, 1.0);
+        let restarts = match case.n_components {
+            1 => 1,
+            2 => 20,
+            _ => 200,
+        };
+        let settings = gradient(Objective::Likelihood, restarts);
+        let estimate = fit(&model, &rows, &settings, &Streams::new(1).named(name), &|_| {})
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let difference = estimate.ln_likelihood - case.ln_likelihood;
+        assert!(difference.abs() <= 1e-6, "{name}: ln L is off by {difference:e}");
+        let stored = mixture(&model, &case.weights, &case.means, &case.covariances);
+        let distance = relative_difference(&sorted(&estimate.mixture), &stored);
+        assert!(distance < 1e-3, "{name}: parameters differ by {distance:e}");
+    }
+}
+
+#[test]
+fn gradients_lead_to_the_modes_of_the_posterior_of_every_case() {
+    for case in map_cases() {
+        let name = &case.case;
+        let rows = data(&table(&case.dataset).rows);
+        let model = case.prior.model(case.family, case.n_components);
+        let settings = gradient(Objective::Posterior, 100);
+        let estimate = fit(&model, &rows, &settings, &Streams::new(2), &|_| {}).unwrap();
+        let expected = HIGHER.iter().find(|(case, _)| case == name).map_or(case.ln_posterior, |(_, value)| *value);
+        let difference = estimate.objective - expected;
+        assert!(difference.abs() <= 1e-6, "{name}: ln posterior is off by {difference:e}");
+    }
+    for case in map_flat_components_cases() {
+        let rows = data(&table(&case.dataset).rows);
+        let model = flat_model(case.family, None, case.n_components, case.dimension, case.concentration);
+        let settings = gradient(Objective::Posterior, 20);
+        let estimate = fit(&model, &rows, &settings, &Streams::new(3), &|_| {}).unwrap();
+        assert!((estimate.objective - case.ln_posterior).abs() < 1e-6, "{}: {}", case.case, estimate.objective);
     }
 }
 
