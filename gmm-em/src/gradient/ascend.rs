@@ -72,6 +72,8 @@ pub fn ascend(
     let mut point = Point::new(x);
     point.evaluate(&mut |x: &[f64], gradient: &mut [f64]| loss.evaluate(x, gradient));
     let (mut iterations, mut trace, mut expected) = (0, Vec::new(), f64::INFINITY);
+    // Twice in a row: a step in which the optimiser knows little of the curvature can be short by accident.
+    let mut was_small = false;
     let ended: Result<Stop, CollapseReason> = loop {
         if iterations % log_every == 0 {
             let objective = match loss.is_sampled() {
@@ -103,9 +105,11 @@ pub fn ascend(
         }
         iterations += 1;
         let (gain, bound) = (n * (before - point.value).abs(), settings.tolerance * (1.0 + n * point.value.abs()));
-        if !loss.is_sampled() && gain <= bound && expected <= bound {
+        let small = !loss.is_sampled() && gain <= bound && expected <= bound;
+        if small && was_small {
             break Ok(Stop::Converged);
         }
+        was_small = small;
     };
 
     let component = loss.coordinates().thinnest(&point.x).map_or(0, |(component, _)| component);

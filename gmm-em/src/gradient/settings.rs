@@ -13,8 +13,8 @@ pub struct Gradient {
     pub batch: Option<usize>,
     /// Number of ascents, each from its own start; at least 1.
     pub restarts: usize,
-    /// An ascent on all rows has converged when the gain of an iteration *and* the gain that the optimiser expects
-    /// still to come are both at most `tolerance * (1 + |objective|)`. With minibatches it takes all its iterations.
+    /// An ascent on all rows has converged when, in two iterations in a row, the gain *and* the gain that the optimiser
+    /// expects still to come are at most `tolerance * (1 + |objective|)`. With minibatches it takes all its iterations.
     pub tolerance: f64,
     /// The most iterations of one ascent; at least 1. One that rounding keeps from rising although its gradient is not
     /// small ends as if these were spent.
