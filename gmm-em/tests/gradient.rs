@@ -98,6 +98,38 @@ fn the_gradient_is_the_limit_of_differences_of_the_objective_in_every_structure(
     }
 }
 
+/// Where components do not overlap, allocations are known.
+#[test]
+fn the_information_is_the_curvature_at_the_mode_of_components_far_apart() {
+    let near = clusters(90, 3);
+    let far = |(i, x): (usize, &f64)| x + if (i / 3) % 3 == 0 { 300.0 } else { 0.0 };
+    let data = Data::new(near.values().iter().enumerate().map(far).collect(), 3).unwrap();
+    for model in models(3, 2) {
+        let em = Em { objective: Objective::Posterior, tolerance: 1e-15, ..Em::default() };
+        let mut mixture = fit(&model, &data, &em, &Streams::new(94), &|_| {}).unwrap().mixture;
+        let mut coordinates = Coordinates::new(&model, &data);
+        let n = coordinates.n();
+        let (mut x, mut information) = (vec![0.0; n], vec![0.0; n]);
+        coordinates.write(&mixture, &mut x);
+        let mut statistics = model.blank_statistics();
+        sweep(&data, &mixture, Rule::Responsibilities, &mut statistics, &mut Workspace::new());
+        coordinates.information(&model.posterior(&statistics), &mixture, &mut information);
+        for i in 0..n {
+            let mut slope = |h: f64| {
+                let (mut moved, mut gradient) = (x.clone(), vec![0.0; n]);
+                moved[i] += h;
+                coordinates.read(&moved, &mut mixture).unwrap();
+                sweep(&data, &mixture, Rule::Responsibilities, &mut statistics, &mut Workspace::new());
+                coordinates.gradient(&model.posterior(&statistics), &mixture, &mut gradient);
+                gradient[i]
+            };
+            let curvature = (slope(-1e-5) - slope(1e-5)) / 2e-5;
+            let what = format!("{:?}, coordinate {i}", model.structure());
+            assert!((information[i] / curvature - 1.0).abs() < 1e-6, "{what}: {} and {curvature}", information[i]);
+        }
+    }
+}
+
 #[test]
 fn coordinates_lead_back_to_the_mixture_in_every_structure() {
     let data = clusters(70, 3);

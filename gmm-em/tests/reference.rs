@@ -152,7 +152,7 @@ fn gradients_lead_to_the_maxima_of_the_likelihood_of_every_case() {
         assert!(difference.abs() <= 1e-6, "{name}: ln L is off by {difference:e}");
         let stored = mixture(&model, &case.weights, &case.means, &case.covariances);
         let distance = relative_difference(&sorted(&estimate.mixture), &stored);
-        assert!(distance < 1e-3, "{name}: parameters differ by {distance:e}");
+        assert!(distance < 1e-5, "{name}: parameters differ by {distance:e}");
     }
 }
 

@@ -24,6 +24,9 @@ enum State {
 
 impl State {
     fn step(&mut self, point: &mut Point, loss: &mut Loss<'_>) -> Progress {
+        if let State::Lbfgs(state) = self {
+            loss.curvatures(&mut state.curvatures);
+        }
         let evaluate = |x: &[f64], gradient: &mut [f64]| loss.evaluate(x, gradient);
         match self {
             State::Adam(state) => state.step(point, evaluate),

@@ -221,6 +221,51 @@ impl Coordinates {
         }
     }
 
+    /// Writes the diagonal of the information that rows *and* allocations would hold, in these coordinates: the
+    /// curvatures of the objective if components did not overlap, and those that EM's steps correspond to. Arguments as
+    /// those of [`gradient`](Self::gradient).
+    ///
+    /// ```text
+    /// weights  w_k (1 - w_k) sum_j (A_j - 1),   means  kappa_k s_j^2 P_jj,   P = inverse(S)
+    /// Full     D (1 + L_ii^2 P_ii),  D s_i^2 P_ii (j < i),                   Diagonal, Isotropic  2 D
+    /// ```
+    pub fn information(&self, posterior: &Posterior, mixture: &Mixture, information: &mut [f64]) {
+        let d = self.d;
+        let precision = |c: usize, j: usize| {
+            let t = mixture.covariances()[c].whitener();
+            let at = |i: usize| self.shape.index(i, j).map_or(0.0, |index| t[index]);
+            match self.shape {
+                Shape::Full => (j..d).map(|i| at(i).powi(2)).sum(),
+                Shape::Diagonal | Shape::Isotropic => at(j).powi(2),
+            }
+        };
+        let last = mixture.covariances().len() - 1;
+        let (weights, means, covariances) = self.parts(information);
+        let total: f64 = posterior.concentration().iter().map(|a| a - 1.0).sum();
+        for (x, w) in weights.iter_mut().zip(mixture.weights()) {
+            *x = w * (1.0 - w) * total;
+        }
+        for (i, x) in means.iter_mut().enumerate() {
+            let (k, j) = (i / d, i % d);
+            *x = posterior.kappa(k) * self.scales[j].powi(2) * precision(k.min(last), j);
+        }
+        for (c, x) in covariances.chunks_exact_mut(self.packed.len()).enumerate() {
+            let divisor = posterior.mode_divisor(c);
+            let Shape::Full = self.shape else {
+                x.fill(2.0 * divisor);
+                continue;
+            };
+            let (t, mut entries) = (mixture.covariances()[c].whitener(), x.iter_mut().enumerate());
+            for i in 0..d {
+                let precision = precision(c, i);
+                for (j, (index, x)) in entries.by_ref().take(i + 1).enumerate() {
+                    *x = divisor
+                        * if i == j { 1.0 + precision / t[index].powi(2) } else { self.scales[i].powi(2) * precision };
+                }
+            }
+        }
+    }
+
     /// The component (0 when the covariance is shared) with the smallest entry on the diagonal of its factor, on data
     /// of unit standard deviations, and that entry; `None` if no covariance is learned.
     pub(crate) fn thinnest(&self, x: &[f64]) -> Option<(usize, f64)> {

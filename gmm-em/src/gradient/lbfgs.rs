@@ -15,6 +15,8 @@ const LONGEST_MOVE: f64 = 1.0;
 pub(crate) struct State {
     memory: usize,
     pairs: VecDeque<Pair>,
+    /// Curvatures to start the inverse Hessian from; 1 where nothing is known.
+    pub(crate) curvatures: Vec<f64>,
     /// `-H g` at the point, H the inverse Hessian that the pairs stand for.
     direction: Vec<f64>,
     alphas: Vec<f64>,
@@ -31,7 +33,8 @@ struct Pair {
 impl State {
     pub(crate) fn new(settings: &Lbfgs, n: usize) -> Self {
         let memory = settings.memory;
-        Self { memory, pairs: VecDeque::with_capacity(memory), direction: vec![0.0; n], alphas: Vec::new() }
+        let pairs = VecDeque::with_capacity(memory);
+        Self { memory, pairs, curvatures: vec![1.0; n], direction: vec![0.0; n], alphas: Vec::new() }
     }
 
     /// One step from `point`, where the loss is evaluated.
@@ -86,9 +89,10 @@ impl State {
         }
     }
 
-    /// Sets the direction to `-H g` by the two-loop recursion (algorithm 7.4) and returns the slope along it.
+    /// Sets the direction to `-H g` by the two-loop recursion (algorithm 7.4) and returns the slope along it. Before
+    /// the pairs H is `scale / curvatures`, which equation 7.20 gives in coordinates where all curvatures are 1.
     fn point_down(&mut self, gradient: &[f64]) -> f64 {
-        let Self { pairs, direction, alphas, .. } = self;
+        let Self { pairs, curvatures, direction, alphas, .. } = self;
         direction.iter_mut().zip(gradient).for_each(|(p, g)| *p = -g);
         alphas.clear();
         for pair in pairs.iter().rev() {
@@ -96,10 +100,11 @@ impl State {
             direction.iter_mut().zip(&pair.y).for_each(|(p, y)| *p -= alpha * y);
             alphas.push(alpha);
         }
-        if let Some(last) = pairs.back() {
-            let scale = last.sy / dot(&last.y, &last.y);
-            direction.iter_mut().for_each(|p| *p *= scale);
-        }
+        let scale = pairs.back().map_or(1.0, |last| {
+            let squares = last.y.iter().zip(curvatures.iter()).map(|(y, c)| y * y / c);
+            last.sy / squares.sum::<f64>()
+        });
+        direction.iter_mut().zip(curvatures.iter()).for_each(|(p, c)| *p *= scale / c);
         for (pair, alpha) in pairs.iter().zip(alphas.iter().rev()) {
             let beta = dot(&pair.y, direction) / pair.sy;
             direction.iter_mut().zip(&pair.s).for_each(|(p, s)| *p += (alpha - beta) * s);

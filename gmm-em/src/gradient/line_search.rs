@@ -26,10 +26,10 @@ pub(crate) struct Trial {
 /// f(s) <= f(0) + 1e-4 s f'(0),   |f'(s)| <= 0.9 |f'(0)|
 /// ```
 ///
-/// Where differences of f are no more than rounding, the first condition is one on slopes, `f'(s) <= (1 - 2e-4)
-/// |f'(0)|` (Hager & Zhang 2005). `line` gives value and slope at a step; a value that is not finite counts as too high. A step at
-/// the bound `longest` need not meet the second condition. The last step that `line` saw is the one returned; `None` if
-/// none lowers the value.
+/// Where differences of f are no more than rounding, the first condition is one on slopes, `f'(s) <= (1 - 2e-4) |f'(0)|`
+/// (Hager & Zhang 2005). `line` gives value and slope at a step; a value that is not finite counts as too high. A step
+/// at the bound `longest` need not meet the second condition. The last step that `line` saw is the one returned; `None`
+/// if none lowers the value.
 pub(crate) fn strong_wolfe(
     start: Trial,
     first: f64,

@@ -89,6 +89,14 @@ impl<'a> Loss<'a> {
         }
     }
 
+    /// Writes what is known of the curvatures of the loss where it was last evaluated, see
+    /// [`Coordinates::information`]; at least a thousandth, so that a component without rows stays where it is.
+    pub(crate) fn curvatures(&self, curvatures: &mut [f64]) {
+        self.coordinates.information(&self.posterior, &self.mixture, curvatures);
+        let n = self.data.n() as f64;
+        curvatures.iter_mut().for_each(|c| *c = if c.is_finite() { (*c / n).max(1e-3) } else { 1.0 });
+    }
+
     /// The objective at `x` on all rows; `None` where there is none.
     pub(crate) fn on_all_rows(&mut self, x: &[f64]) -> Option<Found> {
         self.coordinates.read(x, &mut self.mixture).ok()?;

@@ -130,7 +130,9 @@ impl Decay {
 }
 
 /// Limited-memory BFGS with a line search for the strong Wolfe conditions (Nocedal & Wright 2006, algorithms 7.5, 3.5,
-/// 3.6).
+/// 3.6). The inverse Hessian starts from the information that rows and allocations would hold
+/// ([`Coordinates::information`](crate::Coordinates::information)), as in Jamshidian & Jennrich (1997): what EM's steps
+/// correspond to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lbfgs {
     /// How many of the latest steps the inverse Hessian is built from; at least 1.
