@@ -6,7 +6,8 @@ use gmm_core::{
     Shape, Streams, Structure, Symmetric, Workspace, seed_mixture, sweep,
 };
 use gmm_em::{
-    Adam, Coordinates, Decay, Em, EmError, Gradient, Lbfgs, Objective, Optimizer, Outcome, Stop, ascend, fit,
+    Adam, CollapseReason, Coordinates, Decay, Em, EmError, Gradient, Lbfgs, Objective, Optimizer, Outcome, Stop,
+    ascend, fit,
 };
 use rand::RngExt;
 use reference::{data as rows_of, flat_model, table};
@@ -235,6 +236,12 @@ fn minibatches_come_near_the_mode_and_depend_on_their_streams_alone() {
     assert!(estimate.trace[0] < mode - 10.0, "{:?}", estimate.trace);
     assert_eq!(estimate, run(3, 5));
     assert_ne!(estimate.mixture, run(1, 6).mixture);
+    // A prior counts once, whatever the size of a batch.
+    let strong = flat_model(reference::Family::Iso, None, 2, 1, 200.0);
+    let em = Em { objective: Objective::Posterior, ..Em::default() };
+    let mode = fit(&strong, &data, &em, &Streams::new(5), &|_| {}).unwrap().objective;
+    let estimate = fit(&strong, &data, &settings, &Streams::new(5), &|_| {}).unwrap();
+    assert!(estimate.objective <= mode + 1e-6 && estimate.objective > mode - 0.5, "{} and {mode}", estimate.objective);
     // All rows at once are no sample.
     let all = Gradient { batch: Some(data.n()), ..adam(Adam::default(), 100) };
     let none = Gradient { batch: None, ..all.clone() };
@@ -333,6 +340,9 @@ fn ascents_into_a_singularity_are_recorded_and_are_not_the_best() {
         let error = fit(&model, &data, &settings, &Streams::new(1), &|_| {}).unwrap_err();
         let EmError::AllCollapsed { collapses } = &error else { panic!("{error}") };
         assert_eq!(collapses.len(), 20);
+        // L-BFGS stops when a component is thin beyond return.
+        let stopped = collapses.iter().any(|c| c.reason == CollapseReason::Singular && c.iteration < 200);
+        assert!(stopped || settings.optimizer != Optimizer::default(), "{error:?}");
     }
 }
 
