@@ -32,8 +32,7 @@ struct Pair {
 
 impl State {
     pub(crate) fn new(settings: &Lbfgs, n: usize) -> Self {
-        let memory = settings.memory;
-        let pairs = VecDeque::with_capacity(memory);
+        let (memory, pairs) = (settings.memory, VecDeque::new());
         Self { memory, pairs, curvatures: vec![1.0; n], direction: vec![0.0; n], alphas: Vec::new() }
     }
 
@@ -46,7 +45,7 @@ impl State {
             if let Some(trial) = self.search(point, slope, &mut loss) {
                 self.remember(point);
                 point.accept(trial.value);
-                return Progress::Moved { expected: -0.5 * self.point_down(&point.gradient) };
+                return Progress::Moved { expected: 0.5 * self.point_down(&point.gradient).abs() };
             }
             // The pairs may be to blame: once more down the gradient itself.
             if self.pairs.is_empty() {
@@ -183,7 +182,7 @@ mod tests {
             (0..3).for_each(|i| g[i] = curvatures[i] * x[i]);
             (0..3).map(|i| 0.5 * curvatures[i] * x[i] * x[i]).sum()
         };
-        let mut state = State::new(&Lbfgs { memory: 5 }, 3);
+        let mut state = State::new(&Lbfgs { memory: usize::MAX }, 3);
         let mut point = Point::new(vec![0.9, -0.4, 0.6]);
         point.evaluate(&mut quadratic);
         for _ in 0..5 {
