@@ -4,9 +4,13 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use assert_cmd::Command;
 use common::{npy_header, write_npy, write_parquet};
+use parquet::data_type::DoubleType;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 fn gmm(folder: &Path, data: &str, arguments: &[&str]) -> std::process::Output {
     let config = format!(
@@ -60,6 +64,36 @@ fn labels_that_doubles_do_not_tell_apart_are_refused() {
     std::fs::write(folder.path().join("a.npy"), [npy_header("<i8", false, "(2, 2)"), rows].concat()).unwrap();
     let expected = ["row 1", "`x1`", "beyond 2^53", "write labels as text"];
     refused(folder.path(), "Npy(path: \"a.npy\", columns: [0], labels: 1)", &expected);
+}
+
+/// A Parquet file of three rows, column j of doubles 0, j + 1, 2 (j + 1), with names of any kind.
+fn write_named(path: &Path, names: &[&str]) {
+    let columns: String = names.iter().map(|name| format!("required double {name}; ")).collect();
+    let schema = Arc::new(parse_message_type(&format!("message rows {{ {columns} }}")).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for j in 0..names.len() {
+        let mut column = group.next_column().unwrap().unwrap();
+        let values: Vec<f64> = (0..3).map(|i| (i * (j + 1)) as f64).collect();
+        column.typed::<DoubleType>().write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn parquet_columns_of_one_name_are_refused_and_row_names_of_pandas_are_no_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    write_named(&path, &["a", "b", "a"]);
+    refused(folder.path(), "Parquet(path: \"a.parquet\")", &["c.ron:4", "two of its columns are called `a`"]);
+    write_named(&path, &["a", "__index_level_0__"]);
+    let output = gmm(folder.path(), "Parquet(path: \"a.parquet\")", &["check", "c.ron"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("3 rows of 1 ") && !told.contains("__index_level_0__"), "{told}");
 }
 
 #[test]
