@@ -1,10 +1,11 @@
 //! One ascent of EM from a given mixture: sweep, posterior mode, repeat.
 
-use gmm_core::{Covariance, Data, Mixture, Model, Rule, SeedingError, Workspace, sweep};
+use gmm_core::{Covariance, Data, Mixture, Model, SeedingError, Workspace};
 use thiserror::Error;
 
 use crate::collapse::{Collapse, CollapseReason, find};
-use crate::{Ascent, Em, Objective, Stop};
+use crate::map::{Height, Map};
+use crate::{Ascent, Em, Stop};
 
 /// Why a fit cannot run, or has no result.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -108,6 +109,8 @@ pub struct Climb {
     pub iterations: usize,
     /// Iterations from one entry of the trace to the next, for EM 1; fewer before the last.
     pub log_every: usize,
+    /// Passes over all rows.
+    pub sweeps: usize,
     /// The log-likelihood at `mixture`.
     pub ln_likelihood: f64,
     /// `sum_i ln max_k r_ik` at `mixture`.
@@ -137,45 +140,41 @@ pub fn climb(
     workspace: &mut Workspace,
     mut progress: impl FnMut(usize, f64),
 ) -> Climb {
-    let model = match settings.objective {
-        Objective::Likelihood => model.without_prior(),
-        Objective::Posterior => model.clone(),
-    };
+    let mut map = Map::new(model, data, settings.objective, workspace);
     let sds = data.standard_deviations();
-    let mut statistics = model.blank_statistics();
-    let mut posterior = model.posterior(&statistics);
     let mut mixture = start;
     let mut trace = Vec::new();
     let mut spare = mixture.clone();
     loop {
-        let totals = sweep(data, &mixture, Rule::Responsibilities, &mut statistics, workspace);
-        let ln_prior = match settings.objective {
-            Objective::Likelihood => 0.0,
-            Objective::Posterior => model.ln_prior(&mixture),
-        };
-        let objective = totals.ln_likelihood + ln_prior;
+        let Height { objective, totals } = map.expect(&mixture);
         let iteration = trace.len();
-        let end = |mixture, outcome, trace: Vec<f64>| {
-            let aitken_limit = aitken_limit(&trace);
-            let (ln_likelihood, ln_classification) = (totals.ln_likelihood, totals.ln_classification);
-            let iterations = trace.len().saturating_sub(1);
-            Climb { mixture, outcome, trace, iterations, log_every: 1, ln_likelihood, ln_classification, aitken_limit }
+        let end = |mixture, outcome, trace: Vec<f64>, map: &Map<'_>| Climb {
+            mixture,
+            outcome,
+            aitken_limit: aitken_limit(&trace),
+            iterations: trace.len().saturating_sub(1),
+            trace,
+            log_every: 1,
+            sweeps: map.sweeps(),
+            ln_likelihood: totals.ln_likelihood,
+            ln_classification: totals.ln_classification,
         };
         let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration, reason });
+        let found = |map: &Map<'_>, mixture| find(&settings.collapse, map.model(), mixture, map.effective_rows(), sds);
         if !objective.is_finite() {
             let outcome = collapsed(thinnest(&mixture, sds), CollapseReason::NotFinite);
-            return end(mixture, outcome, trace);
+            return end(mixture, outcome, trace, &map);
         }
         if let Some(&before) = trace.last() {
             let size = (data.n() * data.d()) as f64 + objective.abs();
             let rounding = (1e-12 + f64::EPSILON * worst_condition(&mixture)) * size;
             if objective < before - rounding {
                 // On the way into a singularity rounding has no bound: that is a collapse, not a fault.
-                let outcome = match find(&settings.collapse, &model, &mixture, statistics.weights(), sds) {
+                let outcome = match found(&map, &mixture) {
                     Some((component, reason)) => collapsed(component, reason),
                     None => Outcome::Decreased { iteration, from: before, to: objective },
                 };
-                return end(mixture, outcome, trace);
+                return end(mixture, outcome, trace, &map);
             }
         }
         trace.push(objective);
@@ -183,16 +182,15 @@ pub fn climb(
         let converged = has_converged(&trace, settings.tolerance);
         if converged || iteration == settings.max_iterations {
             let stop = if converged { Stop::Converged } else { Stop::MaxIterations };
-            let outcome = match find(&settings.collapse, &model, &mixture, statistics.weights(), sds) {
+            let outcome = match found(&map, &mixture) {
                 Some((component, reason)) => collapsed(component, reason),
                 None => Outcome::Stopped(stop),
             };
-            return end(mixture, outcome, trace);
+            return end(mixture, outcome, trace, &map);
         }
-        posterior.update(&statistics);
-        if let Err(degenerate) = posterior.mode(&mut spare) {
+        if let Err(degenerate) = map.maximise(&mut spare) {
             let outcome = collapsed(degenerate.component, CollapseReason::Singular);
-            return end(mixture, outcome, trace);
+            return end(mixture, outcome, trace, &map);
         }
         std::mem::swap(&mut mixture, &mut spare);
     }

@@ -20,8 +20,12 @@ pub struct Restart {
     pub outcome: Outcome,
     /// Iterations taken: M-steps, or steps of the optimiser.
     pub iterations: usize,
+    /// Passes over all rows, those of climbs that were tried and left included.
+    pub sweeps: usize,
     /// The objective that it reached.
     pub objective: f64,
+    /// Where it ended.
+    pub mixture: Mixture,
 }
 
 /// The best of the restarts.
@@ -103,7 +107,9 @@ pub fn fit<A: Ascent>(
                 let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
                 let numbered = model.best_numbering(&result.mixture).filter(|_| posterior);
                 let Some(apart) = apart.or(numbered) else { break };
-                let other = settings.climb(model, data, apart, &streams, workspace, &mut report);
+                let mut other = settings.climb(model, data, apart, &streams, workspace, &mut report);
+                result.sweeps += other.sweeps;
+                other.sweeps = result.sweeps;
                 if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
                     result = other;
                 }
@@ -122,7 +128,9 @@ pub fn fit<A: Ascent>(
             seeding: seedings.of(restart),
             outcome: climb.outcome.clone(),
             iterations: climb.iterations,
+            sweeps: climb.sweeps,
             objective: climb.objective(),
+            mixture: climb.mixture.clone(),
         })
         .collect();
     let mut best: Option<(usize, Stop, Climb)> = None;

@@ -27,6 +27,8 @@ mod collapse;
 mod criteria;
 mod settings;
 
+mod map;
+
 mod climb;
 mod gradient;
 

@@ -123,11 +123,13 @@ pub fn ascend(
         trace,
         iterations,
         log_every,
+        sweeps: loss.sweeps(),
         ln_likelihood: f64::NEG_INFINITY,
         ln_classification: 0.0,
         aitken_limit: f64::INFINITY,
     };
     let Some(found) = loss.on_all_rows(&point.x) else { return climb };
+    climb.sweeps = loss.sweeps();
     // The last record may be that of this point.
     if climb.trace.len() > iterations / log_every && iterations % log_every == 0 {
         climb.trace.pop();

@@ -18,6 +18,8 @@ pub(crate) struct Loss<'a> {
     posterior: Posterior,
     workspace: &'a mut Workspace,
     batch: Option<Batch<'a>>,
+    /// Rows swept so far.
+    swept: usize,
 }
 
 /// The current minibatch.
@@ -59,7 +61,8 @@ impl<'a> Loss<'a> {
         coordinates.write(&start, &mut x);
         let statistics = model.blank_statistics();
         let posterior = model.posterior(&statistics);
-        (Self { model, objective, data, coordinates, mixture: start, statistics, posterior, workspace, batch }, x)
+        let mixture = start;
+        (Self { model, objective, data, coordinates, mixture, statistics, posterior, workspace, batch, swept: 0 }, x)
     }
 
     /// The loss at `x` on all rows or on the next minibatch, and its gradient; infinite where there is none.
@@ -76,6 +79,7 @@ impl<'a> Loss<'a> {
             }
         };
         let totals = sweep(rows, &self.mixture, Rule::Responsibilities, &mut self.statistics, self.workspace);
+        self.swept += rows.n();
         if self.batch.is_some() {
             self.statistics.scale(factor);
         }
@@ -101,6 +105,7 @@ impl<'a> Loss<'a> {
     pub(crate) fn on_all_rows(&mut self, x: &[f64]) -> Option<Found> {
         self.coordinates.read(x, &mut self.mixture).ok()?;
         let totals = sweep(self.data, &self.mixture, Rule::Responsibilities, &mut self.statistics, self.workspace);
+        self.swept += self.data.n();
         let objective = totals.ln_likelihood + self.ln_prior();
         objective.is_finite().then_some(Found { objective, totals })
     }
@@ -115,6 +120,11 @@ impl<'a> Loss<'a> {
     /// Whether losses are of minibatches.
     pub(crate) fn is_sampled(&self) -> bool {
         self.batch.is_some()
+    }
+
+    /// Passes over all rows so far, minibatches added up.
+    pub(crate) fn sweeps(&self) -> usize {
+        self.swept.div_ceil(self.data.n())
     }
 
     pub(crate) fn model(&self) -> &Model {
