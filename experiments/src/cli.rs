@@ -175,16 +175,25 @@ fn outline(experiment: &Experiment) -> String {
     lines.join("\n")
 }
 
+fn words(objective: gmm_em::Objective) -> &'static str {
+    match objective {
+        gmm_em::Objective::Likelihood => "likelihood",
+        gmm_em::Objective::Posterior => "posterior",
+    }
+}
+
 fn describe(fit: &Fit) -> String {
     let (shape, tying) = crate::summary::structure_words(fit.model.structure());
     let (k, p) = (fit.model.k(), fit.model.n_parameters());
     let how = match &fit.method {
-        Method::Em(em) => {
-            let objective = match em.objective {
-                gmm_em::Objective::Likelihood => "likelihood",
-                gmm_em::Objective::Posterior => "posterior",
+        Method::Em(em) => format!("EM of the {}, {} restarts", words(em.objective), em.restarts),
+        Method::Gradient(gradient) => {
+            let optimizer = match &gradient.optimizer {
+                gmm_em::Optimizer::Adam(_) => "Adam",
+                gmm_em::Optimizer::Lbfgs(_) => "L-BFGS",
             };
-            format!("EM of the {objective}, {} restarts", em.restarts)
+            let batch = gradient.batch.map_or(String::new(), |rows| format!(" of batches of {rows} rows"));
+            format!("{optimizer} on the {}{batch}, {} restarts", words(gradient.objective), gradient.restarts)
         }
         Method::Gibbs(gibbs) => {
             format!("Gibbs, {} chains of {} warm-up scans and {} draws", gibbs.chains, gibbs.warmup, gibbs.draws)

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use gmm_core::{Data, Label, Mixture, Model};
-use gmm_em::Em;
+use gmm_em::{Ascent, Em, Gradient, Plan};
 use gmm_mcmc::Gibbs;
 
 use crate::config;
@@ -95,6 +95,19 @@ pub struct Fit {
 pub enum Method {
     /// Expectation-maximisation.
     Em(Em),
+    /// Gradient ascent.
+    Gradient(Gradient),
     /// Gibbs sampling.
     Gibbs(Gibbs),
+}
+
+impl Method {
+    /// What point estimates share; none for sampling.
+    pub(crate) fn plan(&self) -> Option<Plan> {
+        match self {
+            Self::Em(em) => Some(em.plan()),
+            Self::Gradient(gradient) => Some(gradient.plan()),
+            Self::Gibbs(_) => None,
+        }
+    }
 }

@@ -36,22 +36,42 @@ pub struct FitResult {
     pub classification: Vec<Label>,
     /// How long it took.
     pub seconds: f64,
-    /// What only EM has.
-    pub em: Option<EmDetail>,
+    /// What only point estimates have.
+    pub point: Option<PointDetail>,
     /// What only Gibbs sampling has.
     pub gibbs: Option<GibbsDetail>,
 }
 
-/// How EM came to its estimate.
+/// The methods of point estimates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PointMethod {
+    /// Expectation-maximisation.
+    Em,
+    /// Gradient ascent by Adam.
+    Adam {
+        /// Rows of a minibatch; `None` for all rows.
+        batch: Option<usize>,
+    },
+    /// Gradient ascent by L-BFGS.
+    Lbfgs,
+}
+
+/// How a point estimate was reached.
 #[derive(Debug)]
-pub struct EmDetail {
+pub struct PointDetail {
+    /// By which method.
+    pub method: PointMethod,
     /// What was maximised.
     pub objective: Objective,
     /// Why the best climb ended.
     pub stop: Stop,
-    /// The objective of the best climb at each iteration.
+    /// Its iterations.
+    pub iterations: usize,
+    /// The objective of the best climb at its start, after every `log_every` iterations, and at its end.
     pub trace: Vec<f64>,
-    /// Its limit by Aitken's extrapolation.
+    /// Iterations from one entry of the trace to the next.
+    pub log_every: usize,
+    /// Its limit by Aitken's extrapolation, or as the optimiser expects it.
     pub aitken_limit: f64,
     /// Which restart was the best, from 0.
     pub best: usize,
@@ -179,7 +199,11 @@ fn listed(names: &[String], all: bool) -> String {
 impl FitResult {
     /// The word for the method in results.
     pub fn method(&self) -> &'static str {
-        if self.gibbs.is_some() { "gibbs" } else { "em" }
+        match self.point.as_ref().map(|point| point.method) {
+            Some(PointMethod::Em) => "em",
+            Some(PointMethod::Adam { .. } | PointMethod::Lbfgs) => "gradient",
+            None => "gibbs",
+        }
     }
 
     /// The name under which a quantity is reported: that of a shared covariance for component 0, that of an isotropic
@@ -236,14 +260,16 @@ impl FitResult {
                 warnings.push(Warning::Levels { means: gibbs.levels.means.clone() });
             }
         }
-        if let Some(em) = &self.em {
-            if em.stop == Stop::MaxIterations {
-                warnings.push(Warning::NotConverged { iterations: em.trace.len().saturating_sub(1) });
+        if let Some(point) = &self.point {
+            // Minibatches never tell that they have converged.
+            let sampled = matches!(point.method, PointMethod::Adam { batch: Some(_) });
+            if point.stop == Stop::MaxIterations && !sampled {
+                warnings.push(Warning::NotConverged { iterations: point.iterations });
             }
             let collapsed = |r: &&Restart| matches!(r.outcome, gmm_em::Outcome::Collapsed(_));
-            let collapsed = em.restarts.iter().filter(collapsed).count();
+            let collapsed = point.restarts.iter().filter(collapsed).count();
             if collapsed > 0 {
-                warnings.push(Warning::Collapsed { collapsed, restarts: em.restarts.len() });
+                warnings.push(Warning::Collapsed { collapsed, restarts: point.restarts.len() });
             }
         }
         warnings

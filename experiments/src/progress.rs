@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gmm_em::{Em, Gradient};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::experiment::{Fit, Method};
@@ -38,8 +39,8 @@ impl Progress {
                 .progress_chars("=> ")
         };
         let (work, bars) = match &fit.method {
-            Method::Em(em) => {
-                let own = em.restarts.min(MOST_BARS);
+            Method::Em(Em { restarts, .. }) | Method::Gradient(Gradient { restarts, .. }) => {
+                let own = (*restarts).min(MOST_BARS);
                 let mut bars: Vec<ProgressBar> = (0..own)
                     .map(|restart| {
                         let bar = all.add(ProgressBar::new_spinner());
@@ -48,11 +49,11 @@ impl Progress {
                         bar
                     })
                     .collect();
-                let bar = all.add(ProgressBar::new(em.restarts as u64));
+                let bar = all.add(ProgressBar::new(*restarts as u64));
                 bar.set_style(style("  {prefix:<12} [{bar:40}] {pos}/{len} restarts"));
                 bar.set_prefix(fit.name.clone());
                 bars.push(bar);
-                (Work::Restarts(em.restarts), bars)
+                (Work::Restarts(*restarts), bars)
             }
             Method::Gibbs(gibbs) => {
                 let scans = gibbs.warmup + gibbs.draws;
@@ -73,8 +74,8 @@ impl Progress {
         Self { bars, work, all }
     }
 
-    /// A step of EM.
-    pub(crate) fn em(&self, step: gmm_em::Progress) {
+    /// A step of a climb.
+    pub(crate) fn climb(&self, step: gmm_em::Progress) {
         let Work::Restarts(restarts) = self.work else { return };
         let own = restarts.min(MOST_BARS);
         let seldom = step.iteration.is_multiple_of(64);

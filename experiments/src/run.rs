@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use gmm_core::{Data, Label, Mixture, Model, Prior, Rule, Streams, SweepTotals, Workspace, match_mixture, sweep};
-use gmm_em::{Criteria, Em, Objective};
+use gmm_em::{Ascent, Criteria, Em, Objective, Optimizer};
 use gmm_mcmc::{Gibbs, levels, sample};
 
 use crate::experiment::{Experiment, Fit, Method};
-use crate::fitted::{EmDetail, FitResult, GibbsDetail, GibbsSeconds};
+use crate::fitted::{FitResult, GibbsDetail, GibbsSeconds, PointDetail, PointMethod};
 use crate::progress::Progress;
 
 /// Restarts of the EM that finds where chains start.
@@ -26,7 +26,14 @@ pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<Fi
     let truth = experiment.data.truth.as_ref();
     let streams = Streams::new(experiment.seed).named("fits").named(&fit.name);
     let mut result = match &fit.method {
-        Method::Em(em) => run_em(&fit.model, data, em, truth, &streams, progress)?,
+        Method::Em(em) => run_point(&fit.model, data, em, PointMethod::Em, truth, &streams, progress)?,
+        Method::Gradient(gradient) => {
+            let method = match gradient.optimizer {
+                Optimizer::Adam(_) => PointMethod::Adam { batch: gradient.batch },
+                Optimizer::Lbfgs(_) => PointMethod::Lbfgs,
+            };
+            run_point(&fit.model, data, gradient, method, truth, &streams, progress)?
+        }
         Method::Gibbs(gibbs) => run_gibbs(&fit.model, data, gibbs, truth, &streams, progress)?,
     };
     result.name.clone_from(&fit.name);
@@ -34,20 +41,25 @@ pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<Fi
     Ok(result)
 }
 
-fn run_em(
+fn run_point<A: Ascent>(
     model: &Model,
     data: &Data,
-    em: &Em,
+    settings: &A,
+    method: PointMethod,
     truth: Option<&Mixture>,
     streams: &Streams,
     progress: &Progress,
 ) -> Result<FitResult, String> {
-    let estimate = gmm_em::fit(model, data, em, streams, &|step| progress.em(step)).map_err(|e| e.to_string())?;
+    let estimate =
+        gmm_em::fit(model, data, settings, streams, &|step| progress.climb(step)).map_err(|e| e.to_string())?;
     let order = listing(&estimate.mixture, truth);
-    let detail = EmDetail {
-        objective: em.objective,
+    let detail = PointDetail {
+        method,
+        objective: settings.plan().objective,
         stop: estimate.stop,
+        iterations: estimate.iterations,
         trace: estimate.trace,
+        log_every: estimate.log_every,
         aitken_limit: estimate.aitken_limit,
         best: estimate.best,
         restarts: estimate.restarts,
@@ -109,12 +121,12 @@ fn evaluate(
     data: &Data,
     mixture: Mixture,
     order: &[usize],
-    em: Option<EmDetail>,
+    point: Option<PointDetail>,
     gibbs: Option<GibbsDetail>,
 ) -> FitResult {
     let model = reordered(model, order);
     let (totals, classification) = classify(data, &mixture);
-    let posterior = model.is_proper() || em.as_ref().is_some_and(|em| em.objective == Objective::Posterior);
+    let posterior = model.is_proper() || point.as_ref().is_some_and(|point| point.objective == Objective::Posterior);
     let ln_posterior = totals.ln_likelihood + model.ln_prior(&mixture);
     FitResult {
         name: String::new(),
@@ -125,7 +137,7 @@ fn evaluate(
         mixture,
         classification,
         seconds: 0.0,
-        em,
+        point,
         gibbs,
     }
 }

@@ -61,8 +61,10 @@ struct FitSummary {
     seconds: f64,
     stop: Option<&'static str>,
     iterations: Option<usize>,
-    /// The objective of the best restart at its start and after each iteration, and where Aitken sees it end.
+    /// The objective of the best restart at its start, after every `log_every` iterations and at its end, and the limit
+    /// that it tends to.
     trace: Option<Vec<f64>>,
+    log_every: Option<usize>,
     aitken_limit: Option<f64>,
     restarts: Option<Vec<RestartSummary>>,
     posterior: Option<PosteriorSummary>,
@@ -209,11 +211,11 @@ fn model(model: &Model) -> ModelSummary {
 }
 
 fn fit(fit: &FitResult) -> FitSummary {
-    let em = fit.em.as_ref();
+    let point = fit.point.as_ref();
     FitSummary {
         name: fit.name.clone(),
         method: fit.method(),
-        objective: em.map(|em| match em.objective {
+        objective: point.map(|point| match point.objective {
             Objective::Likelihood => "likelihood",
             Objective::Posterior => "posterior",
         }),
@@ -226,14 +228,15 @@ fn fit(fit: &FitResult) -> FitSummary {
         bic: fit.criteria.bic,
         icl: fit.criteria.icl,
         seconds: fit.seconds,
-        stop: em.map(|em| match em.stop {
+        stop: point.map(|point| match point.stop {
             Stop::Converged => "converged",
             Stop::MaxIterations => "max_iterations",
         }),
-        iterations: em.map(|em| em.trace.len().saturating_sub(1)),
-        trace: em.map(|em| em.trace.clone()),
-        aitken_limit: em.map(|em| em.aitken_limit),
-        restarts: em.map(|em| em.restarts.iter().map(restart).collect()),
+        iterations: point.map(|point| point.iterations),
+        trace: point.map(|point| point.trace.clone()),
+        log_every: point.map(|point| point.log_every),
+        aitken_limit: point.map(|point| point.aitken_limit),
+        restarts: point.map(|point| point.restarts.iter().map(restart).collect()),
         posterior: fit.gibbs.as_ref().map(|gibbs| PosteriorSummary {
             chains: gibbs.draws.chains().len(),
             draws: gibbs.draws.n_draws(),

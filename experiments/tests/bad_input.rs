@@ -164,11 +164,34 @@ fn settings_out_of_range_are_refused_at_the_number() {
     refused_model(MODEL, "Em(max_iterations: 0)", &["fits[0].max_iterations", "at least 1"]);
     refused_model(MODEL, "Em(tolerance: -1.0)", &["fits[0].tolerance", "not negative"]);
     refused_model(MODEL, "Em(collapse: (min_rows: -1))", &["fits[0].collapse.min_rows", "not negative"]);
+    refused_model(MODEL, "Gradient(restarts: 0)", &["fits[0].restarts", "at least 1"]);
+    refused_model(MODEL, "Gradient(log_every: 0)", &["fits[0].log_every", "at least 1"]);
+    refused_model(MODEL, "Gradient(batch: 2)", &["fits[0].batch", "L-BFGS"]);
+    refused_model(MODEL, "Gradient(optimizer: Adam(), batch: 1000000)", &["fits[0].batch", "number of rows"]);
+    refused_model(MODEL, "Gradient(optimizer: Adam(step: -1))", &["fits[0].optimizer", "weights_step", "negative"]);
+    refused_model(MODEL, "Gradient(optimizer: Adam(beta1: 1))", &["fits[0].optimizer.beta1", "below 1"]);
+    let decay = "Gradient(optimizer: Adam(decay: Exponential(half_life: 0)))";
+    refused_model(MODEL, decay, &["fits[0].optimizer.decay.half_life", "positive"]);
+    refused_model(MODEL, "Gradient(optimizer: Lbfgs(memory: 0))", &["fits[0].optimizer.memory", "at least 1"]);
     refused_model(MODEL, "Em(name: \"a\"), Gibbs(name: \"a\")", &["fits[1].name", "already"]);
     refused_model(MODEL, "Em(name: \"a/b\")", &["fits[0].name"]);
     refused_model(MODEL, "", &["fits", "nothing to run"]);
     let escape = on_csv(MODEL, "Em()").replace("name: \"t\"", "name: \"../t\"");
     refused(&escape, Some(FAITHFUL.as_bytes()), &["name"]);
+}
+
+#[test]
+fn balls_that_hold_no_mixture_are_refused_at_the_number() {
+    for (data, expected) in [
+        ("n: 0, dims: 2, radius: 1", ["data.n", "0 rows"]),
+        ("n: 10, dims: 0, radius: 1", ["data.dims", "at least 1"]),
+        ("n: 10, dims: 2, radius: -1", ["data.radius", "at least 0"]),
+        ("n: 10, dims: 2, radius: inf", ["data.radius", "at most"]),
+        ("n: 10, dims: 99999999, radius: 1", ["data.dims", "covariances"]),
+        ("n: 10, components: 0, dims: 2, radius: 1", ["data.components", "at least 1"]),
+    ] {
+        refused(&config(&format!("SimulateInBall({data})"), MODEL, "Em()"), None, &expected);
+    }
 }
 
 #[test]

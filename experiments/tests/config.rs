@@ -9,8 +9,8 @@
 use std::path::Path;
 
 use experiments::config::{
-    Collapse, ComponentPrior, Concentration, ConfigError, Covariance, Data, Experiment, Fit, Initialisation, Matrix,
-    Mixture, Model, ModelOverride, Objective, Prior, Shape, load, parse, to_ron,
+    Collapse, ComponentPrior, Concentration, ConfigError, Covariance, Data, Decay, Experiment, Fit, Initialisation,
+    Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, Shape, load, parse, to_ron,
 };
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
@@ -208,6 +208,30 @@ fn every_setting_of_a_fit_parses_and_is_filled_in_where_it_is_left_out() {
         let Fit::Em { initialisation, .. } = fit(&format!("Em(initialisation: {name})")) else { panic!() };
         assert_eq!(initialisation, value);
     }
+    let gradient = Fit::Gradient {
+        name: None,
+        model: None,
+        objective: Objective::Likelihood,
+        optimizer: Optimizer::Lbfgs { memory: None },
+        batch: None,
+        restarts: 20,
+        tolerance: 1e-10,
+        max_iterations: 1000,
+        log_every: 10,
+        initialisation: Initialisation::Alternate,
+        collapse: None,
+    };
+    assert_eq!(fit("Gradient()"), gradient);
+    assert_eq!(fit("Gradient(optimizer: Lbfgs())"), gradient);
+    for (text, value) in [
+        ("Constant", Decay::Constant),
+        ("InverseSqrt", Decay::InverseSqrt),
+        ("Exponential(half_life: 3)", Decay::Exponential { half_life: 3.0 }),
+    ] {
+        let text = format!("Gradient(optimizer: Adam(step: 0.5, decay: {text}))");
+        let Fit::Gradient { optimizer: Optimizer::Adam { step, decay, beta1, .. }, .. } = fit(&text) else { panic!() };
+        assert_eq!((step, decay, beta1), (Some(0.5), Some(value), None));
+    }
     let Fit::Em { collapse, .. } = fit("Em(collapse: (min_eigenvalue: 1e-6))") else { panic!() };
     assert_eq!(collapse, Some(Collapse { min_eigenvalue: Some(1e-6), min_rows: None }));
     let Fit::Gibbs { name, model, .. } = fit(r#"Gibbs(name: "wide", model: Model(components: 5, prior: ()))"#) else {
@@ -278,6 +302,40 @@ fn everything() -> Experiment {
                 collapse: Some(Collapse { min_eigenvalue: Some(1e-12), min_rows: Some(2.0) }),
             },
             em(),
+            Fit::Gradient {
+                name: Some("adam".to_owned()),
+                model: Some(model.clone()),
+                objective: Objective::Posterior,
+                optimizer: Optimizer::Adam {
+                    step: Some(0.5),
+                    weights_step: Some(5e-324),
+                    components_step: Some(1.0 / 3.0),
+                    beta1: Some(0.9),
+                    beta2: Some(0.999),
+                    epsilon: Some(1e-8),
+                    decay: Some(Decay::Exponential { half_life: 7.5 }),
+                },
+                batch: Some(64),
+                restarts: 3,
+                tolerance: 0.0,
+                max_iterations: 9,
+                log_every: 2,
+                initialisation: Initialisation::KMeansPlusPlus,
+                collapse: Some(Collapse { min_eigenvalue: None, min_rows: Some(0.5) }),
+            },
+            Fit::Gradient {
+                name: None,
+                model: None,
+                objective: Objective::Likelihood,
+                optimizer: Optimizer::Lbfgs { memory: Some(4) },
+                batch: None,
+                restarts: 1,
+                tolerance: 1e-9,
+                max_iterations: 10,
+                log_every: 1,
+                initialisation: Initialisation::Alternate,
+                collapse: None,
+            },
             Fit::Gibbs { name: Some("gibbs".to_owned()), model: Some(model), chains: 1, warmup: 0, draws: 2 },
         ],
     }
@@ -289,6 +347,8 @@ fn what_is_written_reads_back_the_same_bit_for_bit() {
     for data in [
         Data::Simulate { n: Some(3), mixture: mixture(), sizes: Some(vec![1, 2, 3]), seed: Some(0) },
         Data::Simulate { n: None, mixture: mixture(), sizes: None, seed: None },
+        Data::SimulateInBall { n: 5, components: Some(2), dims: 3, radius: 0.1 + 0.2, seed: Some(1) },
+        Data::SimulateInBall { n: 5, components: None, dims: 3, radius: 1.0, seed: None },
         Data::SimulateFromPrior { n: 5, seed: Some(9) },
     ] {
         experiments.push(Experiment { data, fits: vec![], ..everything() });
@@ -420,11 +480,11 @@ fn an_unknown_variant_is_shown_with_the_nearest_name_and_all_names() {
     let bad = example_with("Free(Full),", "«Diagonal»,");
     assert_error(&bad, "model.covariance", &["did you mean `Free(Diagonal)`?"]);
     let bad = example_with(GIBBS, "«Gibs»(chains: 4)");
-    assert_error(&bad, "fits[3]", &["did you mean `Gibbs`?", "`Em` and `Gibbs`"]);
+    assert_error(&bad, "fits[3]", &["did you mean `Gibbs`?", "`Em`, `Gradient` and `Gibbs`"]);
     let bad = example_with("objective: Posterior", "objective: «posterior»");
     assert_error(&bad, "fits[1].objective", &["did you mean `Posterior`?"]);
     let bad = example_with(CSV, "«Excel»(path: 3)");
-    assert_error(&bad, "data", &["`Csv`, `Npy`, `Parquet`, `Simulate` and `SimulateFromPrior`"]);
+    assert_error(&bad, "data", &["`Csv`, `Npy`, `Parquet`, `Simulate`, `SimulateInBall` and `SimulateFromPrior`"]);
     let bad = example_with("Full([[0.5, 0.0], [0.0, 0.5]])", "«Spherical»(1)");
     assert_error(&bad, "model.prior.components.scale", &["not one of the names", "`Full`, `Diagonal` and `Isotropic`"]);
 }
@@ -484,7 +544,7 @@ fn a_value_of_the_wrong_type_is_shown_with_what_was_expected_and_what_stands_the
     let bad = example_with(GIBBS, "«Gibbs»");
     assert_error(&bad, "fits[3]", &["`Gibbs` needs its brackets"]);
     let bad = example_with(GIBBS, "«4»");
-    assert_error(&bad, "fits[3]", &["expected `Em(..)` or `Gibbs(..)`"]);
+    assert_error(&bad, "fits[3]", &["expected `Em(..)`, `Gradient(..)` or `Gibbs(..)`"]);
     let bad = example_with(CSV, "«\"faithful.csv\"»");
     assert_error(&bad, "data", &["expected `Csv(..)`", "`data: Csv(path: \"../data/faithful.csv\")`"]);
     let bad = example_with("    model: (\n", "    model: «{»\n").replacen("    ),\n    fits", "    },\n    fits", 1);
@@ -661,7 +721,9 @@ fn every_field_says_what_it_holds_and_no_group_takes_an_unknown_one() {
     let simulate = r"(name: '', seed: 1, data: Simulate(n: 1, mixture: (weights: [1], means: [[1]],
         covariances: [Full([[1]])]), sizes: [1], seed: 1), model: (components: 1, covariance: Free(Full)), fits: [])";
     let mut fields = 0;
-    for text in [text.as_str(), &simulate.replace("''", "\"\"")] {
+    let ball = r"(name: '', seed: 1, data: SimulateInBall(n: 1, components: 1, dims: 1, radius: 1, seed: 1),
+        model: (components: 1, covariance: Free(Full)), fits: [])";
+    for text in [text.as_str(), &simulate.replace("''", "\"\""), &ball.replace("''", "\"\"")] {
         let keys = text.match_indices(": ").filter(|(at, _)| text[..*at].ends_with(|c: char| c.is_ascii_lowercase()));
         for (at, _) in keys {
             let key = text[..at].rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap();

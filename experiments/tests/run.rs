@@ -67,6 +67,8 @@ fn small_experiment(folder: &Path) -> PathBuf {
                 Gibbs(chains: 3, warmup: 30, draws: 40),
                 Gibbs(name: "known", chains: 2, warmup: 5, draws: 20, model: (components: 3,
                     covariance: Known(Isotropic(0.7)), prior: (components: Conjugate(kappa: 0.1)))),
+                Gradient(restarts: 2, optimizer: Adam(step: 0.2), batch: 500, max_iterations: 40, log_every: 15),
+                Gradient(restarts: 2),
             ],
         )"#,
     )
@@ -124,7 +126,7 @@ fn the_summary_holds_every_field_of_the_contract() {
     }
     let fits = summary["fits"].as_array().unwrap();
     let names: Vec<&str> = fits.iter().map(|fit| fit["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["em", "map", "gibbs", "known"]);
+    assert_eq!(names, ["em", "map", "gibbs", "known", "adam", "lbfgs"]);
     for fit in fits {
         for field in [
             "method",
@@ -159,6 +161,12 @@ fn the_summary_holds_every_field_of_the_contract() {
     assert_eq!(fits[3]["model"]["tying"], "known");
     assert_eq!(fits[3]["n_parameters"], 2 + 6);
     assert!(fits[3]["model"]["prior"]["components"]["dof"].is_null());
+    // Records at 0, 15, 30, and at the end.
+    assert_eq!(
+        (&fits[4]["method"], &fits[4]["iterations"], &fits[4]["log_every"]),
+        (&"gradient".into(), &40.into(), &15.into())
+    );
+    assert_eq!(fits[4]["trace"].as_array().unwrap().len(), 4);
     assert_eq!(fits[2]["posterior"]["chains"], 3);
     assert_eq!(fits[2]["posterior"]["draws"], 40);
     let quantities = fits[2]["posterior"]["quantities"].as_array().unwrap();
@@ -168,8 +176,8 @@ fn the_summary_holds_every_field_of_the_contract() {
         assert!(names.contains(&name), "{name} is missing");
     }
     let comparison = summary["comparison"].as_array().unwrap();
-    assert_eq!(comparison.iter().filter(|row| row["against"] == "truth").count(), 4);
-    assert_eq!(comparison.len(), 4 + 6);
+    assert_eq!(comparison.iter().filter(|row| row["against"] == "truth").count(), 6);
+    assert_eq!(comparison.len(), 6 + 15);
     let text = String::from_utf8(output.stdout).unwrap();
     for word in ["truth", "gibbs", "ln L", "BIC", "ARI", "90 % covers", "R-hat"] {
         assert!(text.contains(word), "{word} is not in\n{text}");
@@ -180,7 +188,7 @@ fn the_summary_holds_every_field_of_the_contract() {
 #[test]
 fn all_configs_that_ship_are_valid() {
     let configs: Vec<PathBuf> = std::fs::read_dir(configs()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(configs.len() >= 7);
+    assert!(configs.len() >= 8);
     for config in configs {
         let output = run(&["check", config.to_str().unwrap()]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -197,9 +205,28 @@ fn the_known_figures_of_one_to_five_are_reproduced() {
     };
     close(&summary["truth_ln_likelihood"], -14_590.394_767);
     close(&summary["fits"][0]["ln_likelihood"], -14_590.172_784);
-    close(&summary["fits"][1]["ln_posterior"], -14_590.360_851);
-    let against_truth = &summary["comparison"][3];
+    // EM, Adam from one random start, L-BFGS.
+    for (i, method) in [(1, "em"), (2, "gradient"), (3, "gradient")] {
+        assert_eq!(summary["fits"][i]["method"], method);
+        close(&summary["fits"][i]["ln_posterior"], -14_590.360_851);
+    }
+    assert_eq!(summary["fits"][2]["restarts"].as_array().unwrap().len(), 1);
+    let against_truth = &summary["comparison"][5];
     assert_eq!((&against_truth["fit"], &against_truth["coverage"]["of"]), (&"gibbs".into(), &6.into()));
+}
+
+/// The five families, each by EM and along gradients: the same optima.
+#[test]
+fn gradients_lead_to_the_optimum_of_em_in_every_family() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run_config(&configs().join("families.ron"), folder.path(), &["--quiet"]).status.success());
+    let summary = json(&folder.path().join("families/summary.json"));
+    for family in 0..5 {
+        let [em, gradient] = [family, family + 5].map(|i| &summary["fits"][i]);
+        assert_eq!(gradient["name"], format!("gradient {}", em["name"].as_str().unwrap()));
+        let [a, b] = [em, gradient].map(|fit| fit["ln_likelihood"].as_f64().unwrap());
+        assert!((a - b).abs() < 1e-6, "{}: {a} and {b}", em["name"]);
+    }
 }
 
 /// Real data with labels, a covariance of each kind; the reference maxima of iris for two components.
@@ -339,6 +366,7 @@ fn a_full_disk_ends_the_writing_but_not_the_work() {
     // Everything fits into files of 256 blocks but the draws of the first sampler.
     let long =
         std::fs::read_to_string(&config).unwrap().replace("draws: 40", "draws: 30000").replace("n: 9000", "n: 90");
+    let long = long.replace("batch: 500", "batch: 50");
     std::fs::write(&config, long).unwrap();
     let text = limited("256");
     assert!(text.contains("3 chains x 30000 draws") && text.contains("2 chains x 20 draws"), "{text}");

@@ -1,7 +1,8 @@
 //! Synthetic data from Gaussian mixtures with known parameters.
 //!
 //! [`simulate`] draws rows of a given mixture, the allocations random or of exact sizes, and keeps the labels;
-//! [`mixture_from_prior`] draws the mixture itself from a model's prior, for calibration.
+//! [`mixture_from_prior`] draws the mixture itself from a model's prior, for calibration; [`mixture_in_ball`] makes one
+//! with means in a ball.
 //!
 //! ```
 //! use gmm_core::{Covariance, Mixture, Streams};
@@ -17,8 +18,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ball;
 mod prior;
 mod simulate;
 
+pub use ball::{BallError, mixture_in_ball};
 pub use prior::{PriorError, mixture_from_prior};
 pub use simulate::{Simulation, SimulationError, Sizes, simulate};

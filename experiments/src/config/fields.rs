@@ -36,8 +36,13 @@ fn inside_variant(variant: &str, depth: usize) -> (&'static str, &'static str) {
         ("Csv", _) => (FIELD, "fields are written by name: `Csv(path: \"../data/faithful.csv\")`"),
         ("Npy", _) => (FIELD, "fields are written by name: `Npy(path: \"rows.npy\", columns: [0, 1])`"),
         ("Parquet", _) => (FIELD, "fields are written by name: `Parquet(path: \"rows.parquet\")`"),
+        ("SimulateInBall", _) => (FIELD, "for example `SimulateInBall(n: 1000, dims: 2, radius: 10.0)`"),
         ("Conjugate", _) => (FIELD, "fields are written by name: `Conjugate(kappa: 0.1, dof: 4.0)`"),
         ("Em", _) => (FIELD, "fields are written by name: `Em(restarts: 20)`"),
+        ("Gradient", _) => (FIELD, "fields are written by name: `Gradient(optimizer: Lbfgs())`"),
+        ("Adam", _) => (FIELD, "fields are written by name: `Adam(step: 0.1)`"),
+        ("Lbfgs", _) => (FIELD, "fields are written by name: `Lbfgs(memory: 10)`"),
+        ("Exponential", _) => (FIELD, "fields are written by name: `Exponential(half_life: 100.0)`"),
         ("Gibbs", _) => (FIELD, "fields are written by name: `Gibbs(draws: 1000)`"),
         _ => (FIELD, "fields are written by name: `components: 2`"),
     }
@@ -49,12 +54,12 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("name", _) => (TEXT, "for example `name: \"faithful\"`"),
         ("seed", _) => (COUNT, "for example `seed: 20`; any number from 0 to 18446744073709551615"),
         ("data", _) => (
-            "`Csv(..)`, `Npy(..)`, `Parquet(..)`, `Simulate(..)` or `SimulateFromPrior(..)`",
+            "`Csv(..)`, `Npy(..)`, `Parquet(..)`, `Simulate(..)`, `SimulateInBall(..)` or `SimulateFromPrior(..)`",
             "for example `data: Csv(path: \"../data/faithful.csv\")`",
         ),
         ("model", _) => ("a model `( .. )`", "for example `model: (components: 2, covariance: Free(Full))`"),
         ("fits", 0) => ("a list of fits", "for example `fits: [Em(restarts: 20), Gibbs(draws: 1000)]`"),
-        ("fits", _) => ("`Em(..)` or `Gibbs(..)`", "for example `Em(restarts: 20)` or `Gibbs()`"),
+        ("fits", _) => ("`Em(..)`, `Gradient(..)` or `Gibbs(..)`", "for example `Em(restarts: 20)` or `Gibbs()`"),
         ("path", _) => (TEXT, "for example `path: \"../data/faithful.csv\"`"),
         ("columns", 0) if outer == "Npy" => ("a list of column numbers", NUMBERED),
         ("columns", _) if outer == "Npy" => (COUNT, NUMBERED),
@@ -64,6 +69,8 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("labels", _) => (TEXT, "the name of one column, for example `labels: \"species\"`"),
         ("n", _) => (COUNT, "the number of rows, for example `n: 1000`"),
         ("mixture" | "truth", _) => ("a mixture `( .. )`", MIXTURE),
+        ("dims", _) => (COUNT, "the number of columns, for example `dims: 2`"),
+        ("radius", _) => (NUMBER, "of the ball that holds the means, for example `radius: 10.0`"),
         ("sizes", 0) => {
             ("a list of whole numbers", "the number of rows of each component, for example `sizes: [100, 50]`")
         }
@@ -103,6 +110,17 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("collapse", _) => ("limits `( .. )`", "for example `collapse: (min_eigenvalue: 1e-6, min_rows: 2.0)`"),
         ("min_eigenvalue", _) => (NUMBER, "for example `min_eigenvalue: 1e-6`"),
         ("min_rows", _) => (NUMBER, "for example `min_rows: 2.0`"),
+        ("optimizer", _) => ("`Adam(..)` or `Lbfgs(..)`", "for example `optimizer: Adam(step: 0.1)` or `Lbfgs()`"),
+        ("batch", _) => (COUNT, "rows of a minibatch, for example `batch: 256`"),
+        ("log_every", _) => (COUNT, "iterations from record to record, for example `log_every: 10`"),
+        ("step" | "weights_step" | "components_step", _) => (NUMBER, "for example `step: 0.1`"),
+        ("beta1" | "beta2", _) => (NUMBER, "for example `beta1: 0.9, beta2: 0.999`"),
+        ("epsilon", _) => (NUMBER, "for example `epsilon: 1e-8`"),
+        ("decay", _) => {
+            ("`Constant`, `InverseSqrt` or `Exponential(..)`", "for example `decay: Exponential(half_life: 100.0)`")
+        }
+        ("half_life", _) => (NUMBER, "iterations in which steps halve, for example `half_life: 100.0`"),
+        ("memory", _) => (COUNT, "steps to remember, for example `memory: 10`"),
         ("chains", _) => (COUNT, "for example `chains: 4`"),
         ("warmup", _) => (COUNT, "for example `warmup: 500`"),
         ("draws", _) => (COUNT, "for example `draws: 1000`"),

@@ -18,7 +18,7 @@ pub use error::{ConfigError, Source};
 pub use layout::to_ron;
 pub use parse::{load, parse};
 pub use schema::{
-    Collapse, ComponentPrior, Concentration, Covariance, Data, Experiment, Fit, Initialisation, Matrix, Mixture, Model,
-    ModelOverride, Objective, Prior, Shape,
+    Collapse, ComponentPrior, Concentration, Covariance, Data, Decay, Experiment, Fit, Initialisation, Matrix, Mixture,
+    Model, ModelOverride, Objective, Optimizer, Prior, Shape,
 };
 pub(crate) use words::nearest;

@@ -81,6 +81,22 @@ pub enum Data {
         #[serde(skip_serializing_if = "Option::is_none")]
         seed: Option<u64>,
     },
+    /// Rows drawn from a mixture made at random: equal weights, means uniform in a ball about the origin, covariances whose
+    /// axes are turned at random and have standard deviations uniform in 0.5 to 1.5.
+    SimulateInBall {
+        /// Number of rows.
+        n: usize,
+        /// Number of components; left out: those of the model.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        components: Option<usize>,
+        /// Number of columns.
+        dims: usize,
+        /// Radius of the ball.
+        radius: f64,
+        /// A seed of its own for the data; left out: derived from the seed of the experiment.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+    },
     /// Rows drawn from a mixture that is itself drawn from the prior of the model.
     SimulateFromPrior {
         /// Number of rows.
@@ -284,6 +300,42 @@ pub enum Fit {
         #[serde(skip_serializing_if = "Option::is_none")]
         collapse: Option<Collapse>,
     },
+    /// A point estimate by gradient ascent in unconstrained coordinates.
+    Gradient {
+        /// Tells two fits apart.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Single fields of the model that this fit has otherwise.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        model: Option<ModelOverride>,
+        /// What is maximised.
+        #[serde(default)]
+        objective: Objective,
+        /// How steps are chosen.
+        #[serde(default)]
+        optimizer: Optimizer,
+        /// Rows of a minibatch, drawn anew for each step; left out: all rows. Only with Adam.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        batch: Option<usize>,
+        /// Number of starts; the best end counts.
+        #[serde(default = "default_restarts")]
+        restarts: usize,
+        /// Relative gain of the objective below which a start has converged; not used with minibatches.
+        #[serde(default = "default_tolerance")]
+        tolerance: f64,
+        /// Iterations after which a start stops in any case.
+        #[serde(default = "default_max_steps")]
+        max_iterations: usize,
+        /// Iterations from one record of the objective to the next.
+        #[serde(default = "default_log_every")]
+        log_every: usize,
+        /// How a start begins.
+        #[serde(default)]
+        initialisation: Initialisation,
+        /// When a component counts as collapsed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        collapse: Option<Collapse>,
+    },
     /// Draws from the posterior by Gibbs sampling.
     Gibbs {
         /// Tells two fits apart.
@@ -304,7 +356,7 @@ pub enum Fit {
     },
 }
 
-/// What EM maximises.
+/// What a point estimate maximises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Objective {
     /// The likelihood: maximum likelihood.
@@ -314,7 +366,64 @@ pub enum Objective {
     Posterior,
 }
 
-/// How a start of EM begins.
+/// How gradient ascent chooses its steps; what is left out has its default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Optimizer {
+    /// Adam: running means of gradients and of their squares.
+    Adam {
+        /// The first step of weights and components; in place of it, or beside it, the next two.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<f64>,
+        /// The first step of the log ratios of the weights.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        weights_step: Option<f64>,
+        /// The first step of means and covariances.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        components_step: Option<f64>,
+        /// The decay of the mean of gradients.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        beta1: Option<f64>,
+        /// The decay of the mean of squared gradients.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        beta2: Option<f64>,
+        /// What keeps the divisor from 0.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epsilon: Option<f64>,
+        /// How steps shrink.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        decay: Option<Decay>,
+    },
+    /// L-BFGS with a line search.
+    Lbfgs {
+        /// How many of the latest steps it remembers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        memory: Option<usize>,
+    },
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Self::Lbfgs { memory: None }
+    }
+}
+
+/// How the steps of Adam shrink.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Decay {
+    /// Not at all.
+    Constant,
+    /// As one over the root of the iteration.
+    InverseSqrt,
+    /// By half in so many iterations.
+    Exponential {
+        /// Iterations in which steps halve.
+        half_life: f64,
+    },
+}
+
+/// How a start begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Initialisation {
     /// Means spread over the rows by k-means++.
@@ -348,6 +457,14 @@ fn default_tolerance() -> f64 {
 
 fn default_max_iterations() -> usize {
     10_000
+}
+
+fn default_max_steps() -> usize {
+    1000
+}
+
+fn default_log_every() -> usize {
+    10
 }
 
 fn default_chains() -> usize {

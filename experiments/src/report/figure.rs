@@ -76,7 +76,7 @@ pub(super) fn of_fits(experiment: &Experiment, outcome: &Outcome) -> Result<Vec<
 pub(super) fn of_progress(outcome: &Outcome) -> Result<Vec<Figure>, String> {
     let mut figures = Vec::new();
     for fit in &outcome.fits {
-        figures.extend(fit.em.as_ref().map(|em| progress::climb(&fit.name, em)).transpose()?);
+        figures.extend(fit.point.as_ref().map(|em| progress::climb(&fit.name, em)).transpose()?);
         figures.extend(fit.gibbs.as_ref().map(|gibbs| progress::traces(&fit.name, gibbs)).transpose()?);
     }
     Ok(figures)

@@ -7,7 +7,7 @@ use gmm_core::Mixture;
 
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
-use crate::fitted::{EmDetail, FitResult, Outcome};
+use crate::fitted::{FitResult, Outcome, PointDetail};
 use crate::report::names;
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::summary::{Summary, structure_words};
@@ -173,33 +173,31 @@ pub(crate) fn model(fit: &FitResult) -> String {
 
 /// The same in the space of a terminal: iterations and agreeing restarts, or chains and draws.
 fn short_ending(fit: &FitResult) -> String {
-    match &fit.em {
-        Some(em) => {
-            let open = if em.stop == gmm_em::Stop::Converged { "" } else { "max " };
-            let steps = em.trace.len().saturating_sub(1);
-            format!("{open}{steps} it, {}/{}", agreeing(em), em.restarts.len())
+    match &fit.point {
+        Some(point) => {
+            let open = if point.stop == gmm_em::Stop::Converged { "" } else { "max " };
+            format!("{open}{} it, {}/{}", point.iterations, agreeing(point), point.restarts.len())
         }
         None => ending(fit),
     }
 }
 
 /// Restarts that reached the best objective, but for rounding.
-fn agreeing(em: &EmDetail) -> usize {
-    let best = em.restarts[em.best].objective;
+fn agreeing(point: &PointDetail) -> usize {
+    let best = point.restarts[point.best].objective;
     let close = |r: &&gmm_em::Restart| (r.objective - best).abs() <= 1e-9 * (1000.0 + best.abs());
-    em.restarts.iter().filter(close).count()
+    point.restarts.iter().filter(close).count()
 }
 
 /// How a fit ended, in a few words.
 pub(crate) fn ending(fit: &FitResult) -> String {
-    if let Some(em) = &fit.em {
-        let same = agreeing(em);
-        let stop = match em.stop {
+    if let Some(point) = &fit.point {
+        let same = agreeing(point);
+        let stop = match point.stop {
             gmm_em::Stop::Converged => "converged",
             gmm_em::Stop::MaxIterations => "not converged",
         };
-        let steps = em.trace.len().saturating_sub(1);
-        return format!("{stop} in {steps} iterations; {same} of {} restarts", em.restarts.len());
+        return format!("{stop} in {} iterations; {same} of {} restarts", point.iterations, point.restarts.len());
     }
     match &fit.gibbs {
         Some(gibbs) => format!("{} chains x {} draws", gibbs.draws.chains().len(), gibbs.draws.n_draws()),

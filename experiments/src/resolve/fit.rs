@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use gmm_core::Model;
-use gmm_em::{CollapseRule, Em, EmError, Objective, Seedings};
+use gmm_em::{Ascent, Em, EmError, Gradient, Objective};
 use gmm_mcmc::{Gibbs, GibbsError};
 
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Fit, Method};
 use crate::resolve::model::{self, At, Defaults, Written};
+use crate::resolve::point::{collapse_rule, objective_of, optimizer_as_used, optimizer_of, seedings};
 
 /// All fits, as used and as written with every default filled in.
 pub(super) fn resolve_all(
@@ -23,7 +24,45 @@ pub(super) fn resolve_all(
     for (i, (written, name)) in experiment.fits.iter().zip(names).enumerate() {
         let path = format!("fits[{i}]");
         let (other, method) = match written {
-            config::Fit::Em { model, .. } => (model.as_ref(), em(written)),
+            config::Fit::Em {
+                model, objective, restarts, tolerance, max_iterations, initialisation, collapse, ..
+            } => {
+                let em = Em {
+                    objective: objective_of(*objective),
+                    restarts: *restarts,
+                    tolerance: *tolerance,
+                    max_iterations: *max_iterations,
+                    seedings: seedings(*initialisation),
+                    collapse: collapse_rule(collapse.as_ref()),
+                };
+                (model.as_ref(), Method::Em(em))
+            }
+            config::Fit::Gradient {
+                model,
+                objective,
+                optimizer,
+                batch,
+                restarts,
+                tolerance,
+                max_iterations,
+                log_every,
+                initialisation,
+                collapse,
+                ..
+            } => {
+                let gradient = Gradient {
+                    optimizer: optimizer_of(optimizer),
+                    objective: objective_of(*objective),
+                    batch: *batch,
+                    restarts: *restarts,
+                    tolerance: *tolerance,
+                    max_iterations: *max_iterations,
+                    log_every: *log_every,
+                    seedings: seedings(*initialisation),
+                    collapse: collapse_rule(collapse.as_ref()),
+                };
+                (model.as_ref(), Method::Gradient(gradient))
+            }
             config::Fit::Gibbs { model, chains, warmup, draws, .. } => {
                 (model.as_ref(), Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws }))
             }
@@ -41,7 +80,7 @@ pub(super) fn resolve_all(
 /// Maximum likelihood does not use the priors: where the data do not determine the default prior, it goes without.
 fn model_of(source: &Source, fields: &Written<'_>, method: &Method, data: &Defaults<'_>) -> Result<Model, ConfigError> {
     let resolved = model::resolve(source, fields, data.data.d(), Some(data));
-    let likelihood = matches!(method, Method::Em(em) if em.objective == Objective::Likelihood);
+    let likelihood = method.plan().is_some_and(|plan| plan.objective == Objective::Likelihood);
     let by_default = matches!(fields.components.value, None | Some(config::ComponentPrior::FromData));
     match resolved {
         Err(error) if likelihood && by_default && error.field().ends_with(".scale") => {
@@ -51,32 +90,6 @@ fn model_of(source: &Source, fields: &Written<'_>, method: &Method, data: &Defau
         }
         other => other,
     }
-}
-
-fn em(fit: &config::Fit) -> Method {
-    let config::Fit::Em { objective, restarts, tolerance, max_iterations, initialisation, collapse, .. } = fit else {
-        return Method::Em(Em::default());
-    };
-    let default = CollapseRule::default();
-    let rule = collapse.as_ref();
-    Method::Em(Em {
-        objective: match objective {
-            config::Objective::Likelihood => Objective::Likelihood,
-            config::Objective::Posterior => Objective::Posterior,
-        },
-        restarts: *restarts,
-        tolerance: *tolerance,
-        max_iterations: *max_iterations,
-        seedings: match initialisation {
-            config::Initialisation::KMeansPlusPlus => Seedings::KMeansPlusPlus,
-            config::Initialisation::RandomRows => Seedings::RandomRows,
-            config::Initialisation::Alternate => Seedings::Alternate,
-        },
-        collapse: CollapseRule {
-            min_eigenvalue: rule.and_then(|rule| rule.min_eigenvalue).unwrap_or(default.min_eigenvalue),
-            min_rows: rule.and_then(|rule| rule.min_rows),
-        },
-    })
 }
 
 /// The most restarts, chains or scans, and the most numbers that the draws of a fit may hold (64 GiB).
@@ -94,7 +107,9 @@ fn limits(source: &Source, path: &str, model: &Model, method: &Method) -> Result
         }
     };
     match method {
-        Method::Em(em) => within("restarts", em.restarts, MOST_RESTARTS),
+        Method::Em(Em { restarts, .. }) | Method::Gradient(Gradient { restarts, .. }) => {
+            within("restarts", *restarts, MOST_RESTARTS)
+        }
         Method::Gibbs(gibbs) => {
             within("chains", gibbs.chains, MOST_CHAINS)?;
             within("warmup", gibbs.warmup, MOST_SCANS)?;
@@ -122,23 +137,8 @@ fn check(
 ) -> Result<(), ConfigError> {
     let too_few = |error: &dyn std::fmt::Display| source.error_at(&fields.k.path, error, None);
     match method {
-        Method::Em(em) => gmm_em::check(model, &data.data, em).map_err(|error| match &error {
-            EmError::Seeding(_) | EmError::FewDistinctRows { .. } => too_few(&error),
-            EmError::Setting { name: name @ ("min_eigenvalue" | "min_rows"), .. } => {
-                source.error_at(&format!("{path}.collapse.{name}"), &error, None)
-            }
-            EmError::Setting { name, .. } => source.error_at(&format!("{path}.{name}"), &error, None),
-            EmError::Concentration { .. } => source.error_at(&fields.concentration.path, &error, None),
-            EmError::ConstantColumn { column } => {
-                let message = format!(
-                    "the column {:?} is constant, so the likelihood grows without bound",
-                    data.columns[*column]
-                );
-                let help = "drop the column, or maximise the posterior under a prior with a given scale";
-                source.error_at(&format!("data.columns[{column}]"), message, Some(help))
-            }
-            EmError::Decreased { .. } | EmError::AllCollapsed { .. } => source.error_at(path, &error, None),
-        }),
+        Method::Em(em) => check_point(source, path, fields, model, em, data),
+        Method::Gradient(gradient) => check_point(source, path, fields, model, gradient, data),
         Method::Gibbs(gibbs) => gmm_mcmc::check(model, &data.data, gibbs).map_err(|error| match &error {
             GibbsError::FlatPrior => source.error_at(&fields.components.path, &error, None),
             GibbsError::Zero { name } => source.error_at(&format!("{path}.{name}"), &error, None),
@@ -148,10 +148,42 @@ fn check(
     }
 }
 
-/// Names that tell the fits apart: as written, else `em`, `map` or `gibbs`, numbered where needed.
+fn check_point<A: Ascent>(
+    source: &Source,
+    path: &str,
+    fields: &Written<'_>,
+    model: &Model,
+    settings: &A,
+    data: &DataSet,
+) -> Result<(), ConfigError> {
+    gmm_em::check(model, &data.data, settings).map_err(|error| match &error {
+        EmError::Seeding(_) | EmError::FewDistinctRows { .. } => source.error_at(&fields.k.path, &error, None),
+        EmError::Setting { name, .. } => {
+            let group = match *name {
+                "min_eigenvalue" | "min_rows" => ".collapse",
+                "memory" | "weights_step" | "components_step" | "beta1" | "beta2" | "epsilon" => ".optimizer",
+                "half_life" => ".optimizer.decay",
+                _ => "",
+            };
+            source.error_at(&format!("{path}{group}.{name}"), &error, None)
+        }
+        EmError::Concentration { .. } => source.error_at(&fields.concentration.path, &error, None),
+        EmError::ConstantColumn { column } => {
+            let message =
+                format!("the column {:?} is constant, so the likelihood grows without bound", data.columns[*column]);
+            let help = "drop the column, or maximise the posterior under a prior with a given scale";
+            source.error_at(&format!("data.columns[{column}]"), message, Some(help))
+        }
+        EmError::Decreased { .. } | EmError::AllCollapsed { .. } => source.error_at(path, &error, None),
+    })
+}
+
+/// Names that tell the fits apart: as written, else `em`, `map`, `adam`, `lbfgs` or `gibbs`, numbered where needed.
 fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigError> {
     let written = |fit: &config::Fit| match fit {
-        config::Fit::Em { name, .. } | config::Fit::Gibbs { name, .. } => name.clone(),
+        config::Fit::Em { name, .. } | config::Fit::Gradient { name, .. } | config::Fit::Gibbs { name, .. } => {
+            name.clone()
+        }
     };
     let mut taken: HashMap<String, usize> = HashMap::new();
     for (i, name) in fits.iter().map(written).enumerate() {
@@ -168,6 +200,8 @@ fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigErr
         let base = match fit {
             config::Fit::Em { objective: config::Objective::Likelihood, .. } => "em",
             config::Fit::Em { objective: config::Objective::Posterior, .. } => "map",
+            config::Fit::Gradient { optimizer: config::Optimizer::Adam { .. }, .. } => "adam",
+            config::Fit::Gradient { optimizer: config::Optimizer::Lbfgs { .. }, .. } => "lbfgs",
             config::Fit::Gibbs { .. } => "gibbs",
         };
         let numbered = (1..).map(|m| if m == 1 { base.to_owned() } else { format!("{base}-{m}") });
@@ -183,21 +217,21 @@ fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigErr
 }
 
 /// The fit as `experiment.ron` writes it.
-fn as_used(written: &config::Fit, name: &str, model: &Model) -> config::Fit {
+fn as_used(written: &config::Fit, as_name: &str, as_model: &Model) -> config::Fit {
     let mut used = written.clone();
-    match &mut used {
-        config::Fit::Em { name: as_name, model: as_model, collapse, .. } => {
-            (*as_name, *as_model) = (Some(name.to_owned()), Some(model::written(model)));
-            let rule = CollapseRule::default();
-            let given = collapse.take().unwrap_or_default();
-            *collapse = Some(config::Collapse {
-                min_eigenvalue: given.min_eigenvalue.or(Some(rule.min_eigenvalue)),
-                min_rows: given.min_rows.or(Some(rule.min_rows(model.d()))),
-            });
-        }
-        config::Fit::Gibbs { name: as_name, model: as_model, .. } => {
-            (*as_name, *as_model) = (Some(name.to_owned()), Some(model::written(model)));
-        }
+    let (config::Fit::Em { name, model, .. }
+    | config::Fit::Gradient { name, model, .. }
+    | config::Fit::Gibbs { name, model, .. }) = &mut used;
+    (*name, *model) = (Some(as_name.to_owned()), Some(model::written(as_model)));
+    if let config::Fit::Gradient { optimizer, .. } = &mut used {
+        *optimizer = optimizer_as_used(optimizer);
+    }
+    if let config::Fit::Em { collapse, .. } | config::Fit::Gradient { collapse, .. } = &mut used {
+        let rule = collapse_rule(collapse.as_ref());
+        *collapse = Some(config::Collapse {
+            min_eigenvalue: Some(rule.min_eigenvalue),
+            min_rows: Some(rule.min_rows(as_model.d())),
+        });
     }
     used
 }

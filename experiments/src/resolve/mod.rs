@@ -12,6 +12,7 @@ mod simulation;
 
 mod fit;
 mod model;
+mod point;
 
 use std::path::Path;
 
@@ -92,6 +93,10 @@ fn data_set(
         }
         config::Data::Simulate { n, mixture, sizes, seed } => {
             Ok(simulation::from_mixture(source, written.seed, *n, mixture, sizes.as_deref(), *seed)?)
+        }
+        config::Data::SimulateInBall { n, components, dims, radius, seed } => {
+            let components = components.unwrap_or(written.model.components);
+            Ok(simulation::in_ball(source, written.seed, (*n, components, *dims, *radius), *seed)?)
         }
         config::Data::SimulateFromPrior { n, seed } => {
             Ok(simulation::from_prior(source, written.seed, *n, *seed, &written.model)?)

@@ -125,7 +125,7 @@ pub(super) fn without_data(source: &Source, model: &config::Model) -> Result<Mod
 }
 
 /// The most numbers in the covariances of a model: 2 GiB.
-const MOST_ENTRIES: usize = 1 << 28;
+pub(super) const MOST_ENTRIES: usize = 1 << 28;
 
 /// Refuses covariances that no memory holds, before any of them is made.
 fn check_size(source: &Source, covariance: &At<&config::Covariance>, k: usize, d: usize) -> Result<(), ConfigError> {

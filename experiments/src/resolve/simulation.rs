@@ -1,9 +1,9 @@
-//! Rows drawn from a given mixture, or from one drawn from the prior.
+//! Rows drawn from a given mixture, from one made at random, or from one drawn from the prior.
 
 use std::io::{self, BufWriter};
 
 use gmm_core::{Mixture, Streams};
-use gmm_sim::{SimulationError, Sizes, mixture_from_prior, simulate};
+use gmm_sim::{BallError, SimulationError, Sizes, mixture_from_prior, mixture_in_ball, simulate};
 
 use crate::config::{self, ConfigError, Source};
 use crate::digest::Digested;
@@ -41,6 +41,30 @@ pub(super) fn from_mixture(
     let set = draw(source, place, experiment_seed, seed, truth, &used_sizes)?;
     let (mixture, sizes) = (mixture.clone(), sizes.map(<[usize]>::to_vec));
     Ok((set, config::Data::Simulate { n: n.filter(|_| sizes.is_none()), mixture, sizes, seed }))
+}
+
+/// Rows of a mixture with means at random in a ball: rows, components, columns and radius.
+pub(super) fn in_ball(
+    source: &Source,
+    experiment_seed: u64,
+    (n, k, d, radius): (usize, usize, usize, f64),
+    seed: Option<u64>,
+) -> Result<(DataSet, config::Data), ConfigError> {
+    if k.saturating_mul(d.saturating_mul(d.saturating_add(1)) / 2) > model::MOST_ENTRIES {
+        let message = format!("{k} components in {d} dimensions have more than {} covariances", model::MOST_ENTRIES);
+        return Err(source.error_at("data.dims", message, None));
+    }
+    let rng = &mut streams(experiment_seed, seed).named("mixture").rng(0);
+    let truth = mixture_in_ball(k, d, radius, rng).map_err(|error| {
+        let field = match error {
+            BallError::Components { .. } => "components",
+            BallError::Dimensions => "dims",
+            BallError::Radius { .. } => "radius",
+        };
+        source.error_at(&format!("data.{field}"), error, None)
+    })?;
+    let set = draw(source, "data.n", experiment_seed, seed, truth, &Sizes::Total(n))?;
+    Ok((set, config::Data::SimulateInBall { n, components: Some(k), dims: d, radius, seed }))
 }
 
 /// Rows of a mixture drawn from the prior of the experiment's model, which must be given in full.

@@ -6,7 +6,7 @@ use super::axis::Axis;
 use super::palette::{Color, Marker, WRONG};
 use super::panel::{Mark, Panel, svg};
 use super::{Figure, Key, stride};
-use crate::fitted::{EmDetail, GibbsDetail};
+use crate::fitted::{GibbsDetail, PointDetail, PointMethod};
 
 const WIDTH: u32 = 550;
 const HEIGHT: u32 = 260;
@@ -20,13 +20,18 @@ const MOST_KEYS: usize = 12;
 const FEW: usize = 40;
 
 /// The climb of the best restart, beside the objectives that all restarts reached.
-pub(super) fn climb(name: &str, em: &EmDetail) -> Result<Figure, String> {
-    let objective = match em.objective {
+pub(super) fn climb(name: &str, point: &PointDetail) -> Result<Figure, String> {
+    let objective = match point.objective {
         Objective::Likelihood => "ln L",
         Objective::Posterior => "ln posterior",
     };
-    let panels = [gaps(em), strip(em, objective)];
-    let collapsed = em.restarts.iter().any(is_collapsed);
+    let method = match point.method {
+        PointMethod::Em => "EM",
+        PointMethod::Adam { .. } => "Gradient ascent by Adam",
+        PointMethod::Lbfgs => "Gradient ascent by L-BFGS",
+    };
+    let panels = [gaps(point), strip(point, objective)];
+    let collapsed = point.restarts.iter().any(is_collapsed);
     let mut legend = vec![
         Key { sign: Marker::Circle.sign(), ..Key::new("dot", Color::of(1), "best restart") },
         Key { sign: Marker::Circle.sign(), ..Key::new("dot", Color::of(0), "other restarts") },
@@ -39,19 +44,21 @@ pub(super) fn climb(name: &str, em: &EmDetail) -> Result<Figure, String> {
         svg: svg(&panels, 2, (WIDTH / 2, HEIGHT))?,
         title: name.to_owned(),
         caption: format!(
-            "EM. Left: the climb of the best restart, as the gap of {objective} to its final value. Right: {objective} \
+            "{method}. Left: the climb of the best restart, as the gap of {objective} to its final value. Right: {objective} \
              reached by each restart{}.",
-            if em.restarts.len() > MOST_RESTARTS { ", evenly spaced among all" } else { "" }
+            if point.restarts.len() > MOST_RESTARTS { ", evenly spaced among all" } else { "" }
         ),
         legend,
         width: WIDTH,
     })
 }
 
-fn gaps(em: &EmDetail) -> Panel {
-    let last = em.trace.last().copied().unwrap_or(f64::NAN);
-    let step = stride(em.trace.len(), MOST_POINTS);
-    let points = em.trace.iter().enumerate().step_by(step).map(|(t, value)| (t as f64, (last - value).log10()));
+fn gaps(point: &PointDetail) -> Panel {
+    let last = point.trace.last().copied().unwrap_or(f64::NAN);
+    let step = stride(point.trace.len(), MOST_POINTS);
+    // The last entry is that of the end, wherever that is between two records.
+    let iteration = |t: usize| (t * point.log_every).min(point.iterations) as f64;
+    let points = point.trace.iter().enumerate().step_by(step).map(|(t, value)| (iteration(t), (last - value).log10()));
     let points: Vec<(f64, f64)> = points.filter(|(_, gap)| gap.is_finite()).collect();
     let x = Axis::over("iteration", points.iter().map(|p| p.0), 4);
     let y = Axis::of_powers("gap", points.iter().map(|p| p.1), 6);
@@ -69,11 +76,11 @@ fn line(points: Vec<(f64, f64)>, color: Color) -> Vec<Mark> {
     marks
 }
 
-fn strip(em: &EmDetail, objective: &str) -> Panel {
-    let kept = em.restarts.iter().filter(|restart| !is_collapsed(restart)).map(|restart| restart.objective);
-    let x = Axis::over("restart", (0..em.restarts.len()).map(|r| r as f64), 4);
+fn strip(point: &PointDetail, objective: &str) -> Panel {
+    let kept = point.restarts.iter().filter(|restart| !is_collapsed(restart)).map(|restart| restart.objective);
+    let x = Axis::over("restart", (0..point.restarts.len()).map(|r| r as f64), 4);
     // Differences far below 1 mean nothing on this scale: they must not fill the axis.
-    let best = em.restarts.get(em.best).map(|best| best.objective - 1.0);
+    let best = point.restarts.get(point.best).map(|best| best.objective - 1.0);
     let y = Axis::over(objective, kept.chain(best), 6);
     let (low, high) = y.ends();
     let bottom = low + 0.03 * (high - low);
@@ -82,15 +89,15 @@ fn strip(em: &EmDetail, objective: &str) -> Panel {
         Mark::Dot { at, color, marker, radius, opacity: 0.85 }
     };
     let mut marks = Vec::new();
-    let step = stride(em.restarts.len(), MOST_RESTARTS);
-    for (r, restart) in em.restarts.iter().enumerate().step_by(step) {
+    let step = stride(point.restarts.len(), MOST_RESTARTS);
+    for (r, restart) in point.restarts.iter().enumerate().step_by(step) {
         marks.push(match is_collapsed(restart) {
             true => dot(r, bottom, Marker::Cross, WRONG, 3.0),
             false => dot(r, restart.objective, Marker::Circle, Color::of(0), 2.5),
         });
     }
-    if let Some(best) = em.restarts.get(em.best) {
-        marks.push(dot(em.best, best.objective, Marker::Circle, Color::of(1), 4.0));
+    if let Some(best) = point.restarts.get(point.best) {
+        marks.push(dot(point.best, best.objective, Marker::Circle, Color::of(1), 4.0));
     }
     Panel { x, y, marks, remark: "" }
 }

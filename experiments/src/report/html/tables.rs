@@ -6,7 +6,7 @@ use gmm_mcmc::QuantitySummary;
 
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
-use crate::fitted::{FitResult, Outcome};
+use crate::fitted::{FitResult, Outcome, PointMethod};
 use crate::report::figure::{Key, key_of_component};
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::report::terminal::{ending, model};
@@ -138,9 +138,13 @@ fn how_it_ended(fit: &FitResult) -> Cell {
 }
 
 fn method(fit: &FitResult) -> &'static str {
-    match fit.em.as_ref().map(|em| em.objective) {
-        Some(Objective::Likelihood) => "EM, likelihood",
-        Some(Objective::Posterior) => "EM, posterior",
+    match fit.point.as_ref().map(|point| (point.method, point.objective)) {
+        Some((PointMethod::Em, Objective::Likelihood)) => "EM, likelihood",
+        Some((PointMethod::Em, Objective::Posterior)) => "EM, posterior",
+        Some((PointMethod::Adam { .. }, Objective::Likelihood)) => "Adam, likelihood",
+        Some((PointMethod::Adam { .. }, Objective::Posterior)) => "Adam, posterior",
+        Some((PointMethod::Lbfgs, Objective::Likelihood)) => "L-BFGS, likelihood",
+        Some((PointMethod::Lbfgs, Objective::Posterior)) => "L-BFGS, posterior",
         None => "Gibbs sampling",
     }
 }

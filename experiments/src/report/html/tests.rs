@@ -2,7 +2,7 @@ use gmm_core::Mixture;
 
 use super::*;
 use crate::config::parse;
-use crate::fitted::{EmDetail, FitResult};
+use crate::fitted::{FitResult, PointDetail};
 use crate::progress::Progress;
 use crate::resolve::resolve;
 use crate::run::run;
@@ -153,7 +153,7 @@ fn spoil(fit: &mut FitResult) {
     fit.ln_likelihood = f64::NAN;
     fit.ln_posterior = Some(f64::NEG_INFINITY);
     fit.criteria.bic = f64::INFINITY;
-    if let Some(EmDetail { trace, restarts, .. }) = &mut fit.em {
+    if let Some(PointDetail { trace, restarts, .. }) = &mut fit.point {
         trace.fill(f64::NAN);
         trace.extend([f64::NEG_INFINITY, 1.0, f64::INFINITY]);
         restarts.iter_mut().for_each(|restart| restart.objective = f64::NEG_INFINITY);
