@@ -11,9 +11,10 @@ use crate::experiment::{Experiment, Fit, Method};
 use crate::fitted::Outcome;
 use crate::output::{OutputError, ResultsDir};
 use crate::progress::Progress;
-use crate::report::{listed, terminal};
+use crate::report::{self, listed, terminal};
 use crate::resolve::{LoadError, load};
 use crate::run::run;
+use crate::select::{SelectArgs, load_grid, select};
 use crate::summary::Summary;
 use crate::write::Writer;
 
@@ -50,6 +51,8 @@ enum Command {
     Run(RunArgs),
     /// Validates experiments with their data, without running them.
     Check(CheckArgs),
+    /// Fits a grid of component counts and covariance structures, and names the best by BIC, ICL and AIC.
+    Select(SelectArgs),
     /// Measures how fast EM and Gibbs sampling run on this machine.
     Bench(BenchArgs),
 }
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run_all(&args),
         Command::Check(args) => check_all(&args),
+        Command::Select(args) => run_select(&args),
         Command::Bench(args) => run_bench(&args),
     };
     match done {
@@ -126,11 +130,15 @@ fn say(to: &mut dyn Write, text: &str) {
     let _ = writeln!(to, "{text}");
 }
 
-fn read_all(configs: &[PathBuf], seed: Option<u64>, scratch: &Path) -> Result<Vec<Experiment>, Failure> {
-    let wrong = |error: LoadError| match error {
+/// What a failure to load means for the status.
+fn wrong(error: LoadError) -> Failure {
+    match error {
         LoadError::Input(error) => Failure::Input(miette::Report::new(error)),
         LoadError::Output(error) => Failure::Running(miette::Report::msg(error)),
-    };
+    }
+}
+
+fn read_all(configs: &[PathBuf], seed: Option<u64>, scratch: &Path) -> Result<Vec<Experiment>, Failure> {
     let experiments = configs.iter().map(|path| load(path, seed, scratch).map_err(wrong));
     let experiments = experiments.collect::<Result<Vec<_>, _>>()?;
     for (i, experiment) in experiments.iter().enumerate() {
@@ -158,6 +166,30 @@ fn run_bench(args: &BenchArgs) -> Result<bool, Failure> {
     })?;
     say(&mut std::io::stdout(), &report);
     Ok(true)
+}
+
+fn run_select(args: &SelectArgs) -> Result<bool, Failure> {
+    let running = |error: OutputError| Failure::Running(miette::Report::msg(error));
+    let pool = pool(args.threads)?;
+    let scratch = args.scratch.as_deref().unwrap_or(&args.out);
+    let experiment = pool.install(|| load_grid(args, scratch)).map_err(wrong)?;
+    let folder = ResultsDir::create(&args.out, &format!("{}-selection", experiment.name)).map_err(running)?;
+    let show = std::io::stderr().is_terminal() && !args.quiet;
+    let selection = pool.install(|| select(&experiment, show));
+    let path = selection.write(&experiment, folder);
+    if !args.quiet || path.is_err() {
+        say(&mut std::io::stdout(), &report::selection(&experiment, &selection));
+    }
+    let path = path.map_err(running)?;
+    if !args.quiet {
+        say(&mut std::io::stdout(), &format!("Results in {}", path.display()));
+    }
+    Ok(selection.failures.is_empty())
+}
+
+fn pool(threads: Option<u16>) -> Result<rayon::ThreadPool, Failure> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, usize::from));
+    builder.build().map_err(|error| Failure::Running(miette::Report::msg(error)))
 }
 
 /// What would run.
@@ -204,11 +236,7 @@ fn describe(fit: &Fit) -> String {
 
 fn run_all(args: &RunArgs) -> Result<bool, Failure> {
     let running = |error: OutputError| Failure::Running(miette::Report::msg(error));
-    let threads = args.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Failure::Running(miette::Report::msg(error)))?;
+    let pool = pool(args.threads)?;
     let scratch = args.scratch.scratch.as_deref().unwrap_or(&args.out);
     let experiments = pool.install(|| read_all(&args.configs, args.seed, scratch))?;
     // All folders are opened before the first run: a folder that cannot be written costs nothing then.

@@ -30,6 +30,7 @@ mod progress;
 mod write;
 
 mod bench;
+mod select;
 
 pub mod cli;
 

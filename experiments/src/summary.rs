@@ -5,7 +5,7 @@ use gmm_em::{Objective, Stop};
 use serde::Serialize;
 
 use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
-use crate::experiment::Experiment;
+use crate::experiment::{DataSet, Experiment};
 use crate::fitted::{FitResult, Outcome};
 
 /// All of `summary.json`. Numbers that have no value are null.
@@ -23,8 +23,9 @@ pub struct Summary {
     comparison: Vec<Comparison>,
 }
 
+/// What the data are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct DataSummary {
+pub(crate) struct DataSummary {
     source: String,
     n: usize,
     d: usize,
@@ -39,14 +40,16 @@ struct MixtureSummary {
     covariances: Vec<Vec<Vec<f64>>>,
 }
 
+/// A fit that failed, and why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Failure {
+pub(crate) struct Failure {
     fit: String,
     reason: String,
 }
 
+/// One fit in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct FitSummary {
+pub(crate) struct FitSummary {
     name: String,
     method: &'static str,
     objective: Option<&'static str>,
@@ -133,21 +136,11 @@ impl Summary {
             schema_version: 1,
             name: experiment.name.clone(),
             seed: experiment.seed,
-            data: DataSummary {
-                source: data.source.clone(),
-                n: data.data.n(),
-                d: data.data.d(),
-                columns: data.columns.clone(),
-                sha256: data.sha256.clone(),
-            },
+            data: DataSummary::new(data),
             truth: data.truth.as_ref().map(mixture),
             truth_ln_likelihood: ln_likelihood_of_truth(data),
-            fits: outcome.fits.iter().map(fit).collect(),
-            failures: outcome
-                .failures
-                .iter()
-                .map(|(fit, reason)| Failure { fit: fit.clone(), reason: reason.clone() })
-                .collect(),
+            fits: outcome.fits.iter().map(FitSummary::new).collect(),
+            failures: outcome.failures.iter().map(Failure::new).collect(),
             comparison: compare(data, &outcome.fits),
         }
     }
@@ -168,6 +161,26 @@ impl Summary {
     /// What serde_json says; none is known for this type.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
+
+impl DataSummary {
+    /// The summary of a data set.
+    pub(crate) fn new(data: &DataSet) -> Self {
+        Self {
+            source: data.source.clone(),
+            n: data.data.n(),
+            d: data.data.d(),
+            columns: data.columns.clone(),
+            sha256: data.sha256.clone(),
+        }
+    }
+}
+
+impl Failure {
+    /// From the name of the fit and the reason.
+    pub(crate) fn new((fit, reason): &(String, String)) -> Self {
+        Self { fit: fit.clone(), reason: reason.clone() }
     }
 }
 
@@ -210,65 +223,68 @@ fn model(model: &Model) -> ModelSummary {
     ModelSummary { components: model.k(), shape, tying, prior: PriorSummary { concentration, components } }
 }
 
-fn fit(fit: &FitResult) -> FitSummary {
-    let point = fit.point.as_ref();
-    FitSummary {
-        name: fit.name.clone(),
-        method: fit.method(),
-        objective: point.map(|point| match point.objective {
-            Objective::Likelihood => "likelihood",
-            Objective::Posterior => "posterior",
-        }),
-        model: model(&fit.model),
-        mixture: mixture(&fit.mixture),
-        ln_likelihood: fit.ln_likelihood,
-        ln_posterior: fit.ln_posterior,
-        n_parameters: fit.model.n_parameters(),
-        aic: fit.criteria.aic,
-        bic: fit.criteria.bic,
-        icl: fit.criteria.icl,
-        seconds: fit.seconds,
-        stop: point.map(|point| match point.stop {
-            Stop::Converged => "converged",
-            Stop::MaxIterations => "max_iterations",
-        }),
-        iterations: point.map(|point| point.iterations),
-        trace: point.map(|point| point.trace.clone()),
-        log_every: point.map(|point| point.log_every),
-        aitken_limit: point.map(|point| point.aitken_limit),
-        restarts: point.map(|point| point.restarts.iter().map(restart).collect()),
-        posterior: fit.gibbs.as_ref().map(|gibbs| PosteriorSummary {
-            chains: gibbs.draws.chains().len(),
-            draws: gibbs.draws.n_draws(),
-            quantities: gibbs
-                .quantities
-                .iter()
-                .map(|q| QuantityRow {
-                    name: q.name.clone(),
-                    mean: q.mean,
-                    sd: q.sd,
-                    q5: q.q5,
-                    q50: q.q50,
-                    q95: q.q95,
-                    mcse_mean: q.mcse_mean,
-                    ess_bulk: q.ess_bulk,
-                    ess_tail: q.ess_tail,
-                    r_hat: q.r_hat,
-                })
-                .collect(),
-            chain_starts: gibbs
-                .draws
-                .chains()
-                .iter()
-                .map(|chain| match chain.start {
-                    gmm_mcmc::Start::Optimum(_) => "optimum",
-                    gmm_mcmc::Start::Dispersed => "dispersed",
-                })
-                .collect(),
-            chain_levels: gibbs.levels.means.clone(),
-            chains_disagree: gibbs.levels.disagree,
-        }),
-        warnings: fit.warnings().iter().map(|warning| format!("{warning:#}")).collect(),
+impl FitSummary {
+    /// The summary of a fit.
+    pub(crate) fn new(fit: &FitResult) -> Self {
+        let point = fit.point.as_ref();
+        Self {
+            name: fit.name.clone(),
+            method: fit.method(),
+            objective: point.map(|point| match point.objective {
+                Objective::Likelihood => "likelihood",
+                Objective::Posterior => "posterior",
+            }),
+            model: model(&fit.model),
+            mixture: mixture(&fit.mixture),
+            ln_likelihood: fit.ln_likelihood,
+            ln_posterior: fit.ln_posterior,
+            n_parameters: fit.model.n_parameters(),
+            aic: fit.criteria.aic,
+            bic: fit.criteria.bic,
+            icl: fit.criteria.icl,
+            seconds: fit.seconds,
+            stop: point.map(|point| match point.stop {
+                Stop::Converged => "converged",
+                Stop::MaxIterations => "max_iterations",
+            }),
+            iterations: point.map(|point| point.iterations),
+            trace: point.map(|point| point.trace.clone()),
+            log_every: point.map(|point| point.log_every),
+            aitken_limit: point.map(|point| point.aitken_limit),
+            restarts: point.map(|point| point.restarts.iter().map(restart).collect()),
+            posterior: fit.gibbs.as_ref().map(|gibbs| PosteriorSummary {
+                chains: gibbs.draws.chains().len(),
+                draws: gibbs.draws.n_draws(),
+                quantities: gibbs
+                    .quantities
+                    .iter()
+                    .map(|q| QuantityRow {
+                        name: q.name.clone(),
+                        mean: q.mean,
+                        sd: q.sd,
+                        q5: q.q5,
+                        q50: q.q50,
+                        q95: q.q95,
+                        mcse_mean: q.mcse_mean,
+                        ess_bulk: q.ess_bulk,
+                        ess_tail: q.ess_tail,
+                        r_hat: q.r_hat,
+                    })
+                    .collect(),
+                chain_starts: gibbs
+                    .draws
+                    .chains()
+                    .iter()
+                    .map(|chain| match chain.start {
+                        gmm_mcmc::Start::Optimum(_) => "optimum",
+                        gmm_mcmc::Start::Dispersed => "dispersed",
+                    })
+                    .collect(),
+                chain_levels: gibbs.levels.means.clone(),
+                chains_disagree: gibbs.levels.disagree,
+            }),
+            warnings: fit.warnings().iter().map(|warning| format!("{warning:#}")).collect(),
+        }
     }
 }
 

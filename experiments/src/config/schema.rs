@@ -356,6 +356,22 @@ pub enum Fit {
     },
 }
 
+impl Fit {
+    /// `Em()`: EM of the likelihood with every default.
+    pub(crate) fn default_em() -> Self {
+        Self::Em {
+            name: None,
+            model: None,
+            objective: Objective::default(),
+            restarts: default_restarts(),
+            tolerance: default_tolerance(),
+            max_iterations: default_max_iterations(),
+            initialisation: Initialisation::default(),
+            collapse: None,
+        }
+    }
+}
+
 /// What a point estimate maximises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Objective {

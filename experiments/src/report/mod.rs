@@ -4,8 +4,10 @@ mod figure;
 mod html;
 mod names;
 mod numbers;
+mod selection;
 mod terminal;
 
 pub(crate) use html::html;
 pub(crate) use names::listed;
+pub(crate) use selection::selection;
 pub(crate) use terminal::terminal;

@@ -172,7 +172,7 @@ pub(crate) fn model(fit: &FitResult) -> String {
 }
 
 /// The same in the space of a terminal: iterations and agreeing restarts, or chains and draws.
-fn short_ending(fit: &FitResult) -> String {
+pub(super) fn short_ending(fit: &FitResult) -> String {
     match &fit.point {
         Some(point) => {
             let open = if point.stop == gmm_em::Stop::Converged { "" } else { "max " };
@@ -228,12 +228,12 @@ fn comparison(rows: &[Comparison]) -> Table {
 const RULES: TableStyle = TableStyle::new().top_border(RULE).header_separator(RULE).bottom_border(RULE);
 const RULE: LineStyle = LineStyle::new('─', '─', '─', '─');
 
-fn table() -> Table {
+pub(super) fn table() -> Table {
     let mut table = Table::new();
     table.load_style(RULES);
     table
 }
 
-fn right(text: impl ToString) -> Cell {
+pub(super) fn right(text: impl ToString) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
