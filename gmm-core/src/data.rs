@@ -93,6 +93,10 @@ pub enum DataError {
 
 impl Data {
     /// The largest magnitude of a value: squares of differences, summed over rows, stay finite.
+    ///
+    /// With x the limit a sum of squares over n rows of d columns reaches `4 n d x^2`, and the square of a sum, by which a
+    /// scatter is brought to another centre, `4 n^2 d x^2`. At 1e150 the latter leaves the range of doubles (1.8e308)
+    /// beyond a few thousand rows; at 1e100 there is room for any n.
     pub const LARGEST: f64 = 1e100;
 
     /// Data from `n * d` values, row after row.

@@ -10,7 +10,7 @@
 //! The map, in the order of dependence:
 //!
 //! - [`Data`]: the rows, finite, validated once; [`Streams`]: independent random streams from one seed.
-//! - [`Shape`], [`Symmetric`], [`Covariance`], [`Structure`]: what a covariance can look like, and who shares it.
+//! - [`Shape`], [`Symmetric`], [`Covariance`], [`Eigen`], [`Structure`]: what a covariance can look like, and who shares it.
 //! - [`Mixture`]: weights, means and covariances; densities, responsibilities, sampling.
 //! - [`Statistics`]: weighted, centred sufficient statistics with an exact merge.
 //! - [`sweep`]: the one pass over the rows that EM and Gibbs sampling share.
@@ -28,6 +28,7 @@ mod symmetric;
 mod triangle;
 
 mod covariance;
+mod eigen;
 mod mixture;
 mod statistics;
 
@@ -58,6 +59,7 @@ pub use assignment::{Assignment, optimal_assignment};
 pub use covariance::{Covariance, NotPositiveDefinite};
 pub use data::{Data, DataError};
 pub use dirichlet::Dirichlet;
+pub use eigen::Eigen;
 pub use initialisation::{Seeding, SeedingError, seed_mixture};
 pub use instruction_set::InstructionSet;
 pub use matching::{bhattacharyya_distance, match_mixture};

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
-use crate::{Covariance, NotPositiveDefinite, Shape, log_sum_exp};
+use crate::{Covariance, NotPositiveDefinite, Shape, Symmetric, log_sum_exp};
 
 /// Weights (K), means (K x d) and covariances: one for all components, or one for each.
 ///
@@ -159,6 +159,27 @@ impl Mixture {
     /// [`NotPositiveDefinite`]; the mixture must not be used then.
     pub fn set_factor(&mut self, index: usize, factor: &[f64]) -> Result<(), NotPositiveDefinite> {
         self.covariances[index].set_factor(factor)
+    }
+
+    /// Sets the distinct covariance `index` to a matrix of its shape and dimension.
+    ///
+    /// # Errors
+    /// [`NotPositiveDefinite`]; the mixture must not be used then.
+    pub fn set_covariance(&mut self, index: usize, matrix: &Symmetric) -> Result<(), NotPositiveDefinite> {
+        self.covariances[index].set_to_quotient(matrix, 1.0)
+    }
+
+    /// The mixture of the other components, their weights divided by their sum. `None` if there is no such component, or
+    /// no other of positive weight.
+    pub fn without_component(&self, component: usize) -> Option<Self> {
+        if component >= self.k() || self.k() == 1 {
+            return None;
+        }
+        let others: Vec<usize> = (0..self.k()).filter(|k| *k != component).collect();
+        let mut rest = self.permuted(&others);
+        let total = total_weight(&rest.weights).ok()?;
+        rest.weights.iter_mut().for_each(|w| *w /= total);
+        Some(rest)
     }
 
     /// Weights, means (K x d) and covariances, to be written in place.
@@ -353,6 +374,19 @@ mod tests {
             Mixture::new(vec![0.5, 0.5], vec![vec![0.0], vec![f64::NAN]], unit()),
             Err(MixtureError::Mean { component: 1, coordinate: 0, .. })
         ));
+    }
+
+    #[test]
+    fn the_rest_of_a_mixture_is_the_mixture_of_the_other_components() {
+        let mixture = example();
+        let rest = mixture.without_component(0).unwrap();
+        assert_eq!((rest.k(), rest.weights(), rest.mean(0)), (1, &[1.0][..], mixture.mean(1)));
+        assert_eq!(rest.covariance(0), mixture.covariance(1));
+        assert_eq!(rest.without_component(0), None);
+        assert_eq!(mixture.without_component(2), None);
+        let unit = Covariance::isotropic(1, 1.0).unwrap();
+        let lone = Mixture::new(vec![1.0, 0.0], vec![vec![0.0], vec![1.0]], vec![unit]).unwrap();
+        assert_eq!(lone.without_component(0), None);
     }
 
     #[test]

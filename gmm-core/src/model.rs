@@ -218,6 +218,32 @@ impl Model {
         }
     }
 
+    /// The same model with one component fewer, that with concentration `component`, from 0; its other priors are kept as
+    /// they are. `None` if there is no such component or no other.
+    ///
+    /// ```
+    /// use gmm_core::{ComponentPrior, Model, Prior, Shape, Structure};
+    /// let prior = Prior { weights: Model::dirichlet(vec![1.0, 2.0, 3.0])?, components: ComponentPrior::Flat };
+    /// let model = Model::new(2, Structure::Free(Shape::Full), prior)?;
+    /// let smaller = model.without_component(1).ok_or("the only component")?;
+    /// assert_eq!(smaller.prior().weights.concentration(), [1.0, 3.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn without_component(&self, component: usize) -> Option<Self> {
+        let mut concentration = self.prior.weights.concentration().to_vec();
+        if component >= concentration.len() {
+            return None;
+        }
+        concentration.remove(component);
+        let weights = Dirichlet::new(concentration)?;
+        Some(Self {
+            d: self.d,
+            structure: self.structure.clone(),
+            ln_weights_normaliser: weights.ln_normaliser(),
+            prior: Prior { weights, components: self.prior.components.clone() },
+        })
+    }
+
     /// Number of components K.
     pub fn k(&self) -> usize {
         self.prior.weights.k()
@@ -323,6 +349,20 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_with_a_component_fewer_is_the_model_of_the_other_concentrations() {
+        let data = Data::from_rows(&[[1.0], [2.0], [4.0], [8.0]]).unwrap();
+        let mut model = Model::with_default_prior(3, Structure::Free(Shape::Full), &data).unwrap();
+        model.prior.weights = Model::dirichlet(vec![2.5, 1.0, 1.5]).unwrap();
+        let mut prior = model.prior.clone();
+        prior.weights = Model::dirichlet(vec![2.5, 1.5]).unwrap();
+        let expected = Model::new(1, model.structure.clone(), prior).unwrap();
+        assert_eq!(model.without_component(1), Some(expected));
+        assert_eq!(model.without_component(3), None);
+        let one = Model::with_default_prior(1, Structure::Free(Shape::Full), &data).unwrap();
+        assert_eq!(one.without_component(0), None);
+    }
 
     #[test]
     fn without_a_prior_only_the_uniform_density_of_the_weights_is_left() {

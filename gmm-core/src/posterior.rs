@@ -168,9 +168,8 @@ impl Posterior {
     /// # Errors
     /// [`Degenerate`] if a covariance is not positive definite, which a proper prior excludes.
     pub fn mode(&self, mixture: &mut Mixture) -> Result<(), Degenerate> {
-        let (weights, means, covariances) = mixture.parts_mut();
-        self.weights.mode(weights);
-        means.copy_from_slice(&self.means);
+        self.mode_of_weights_and_means(mixture);
+        let (_, _, covariances) = mixture.parts_mut();
         if matches!(self.model.structure(), Structure::Known(_)) {
             return Ok(());
         }
@@ -180,6 +179,25 @@ impl Posterior {
                 .map_err(|source| Degenerate { component, source })?;
         }
         Ok(())
+    }
+
+    /// Writes weights and means of the [`mode`](Self::mode) to `mixture`, whose covariances stay as they are: where the
+    /// covariances are held in a set, weights and means of the mode are the same.
+    pub fn mode_of_weights_and_means(&self, mixture: &mut Mixture) {
+        let (weights, means, _) = mixture.parts_mut();
+        self.weights.mode(weights);
+        means.copy_from_slice(&self.means);
+    }
+
+    /// Writes the distinct covariance `index` of the [`mode`](Self::mode) to `matrix`, of the model's shape, whether it is
+    /// positive definite or not. Without rows and prior every matrix is a mode: zero is written.
+    pub fn mode_of_covariance(&self, index: usize, matrix: &mut Symmetric) {
+        let divisor = self.mode_divisor(index);
+        matrix.copy_from(&self.scales[index]);
+        match divisor > 0.0 {
+            true => matrix.entries_mut().iter_mut().for_each(|entry| *entry /= divisor),
+            false => matrix.clear(),
+        }
     }
 
     /// Draws (w, mu, S) into `mixture`, without allocating.

@@ -4,6 +4,7 @@ use nalgebra::DMatrix;
 use thiserror::Error;
 
 use crate::Shape;
+use crate::covariance::factorise;
 
 /// A symmetric d x d matrix of a given [`Shape`].
 ///
@@ -185,6 +186,41 @@ impl Symmetric {
         out
     }
 
+    /// Whether all eigenvalues exceed a number, by the Cholesky factorisation of the matrix less that multiple of the
+    /// identity; up to rounding of the matrix.
+    pub fn exceeds(&self, least: f64) -> bool {
+        let mut rest = self.entries.clone();
+        let axes = if self.shape == Shape::Isotropic { 1 } else { self.d };
+        for i in 0..axes {
+            if let Some(index) = self.shape.index(i, i) {
+                rest[index] -= least;
+            }
+        }
+        factorise(self.shape, &mut rest, self.d).is_ok()
+    }
+
+    /// The smallest and the largest eigenvalue after dividing row and column j by `scales[j]`, entries of `scales` that are
+    /// 0 counting as 1, as in [`Covariance::smallest_scaled_eigenvalue`](crate::Covariance::smallest_scaled_eigenvalue).
+    /// `None` where they are not finite numbers.
+    pub fn scaled_eigenvalue_range(&self, scales: &[f64]) -> Option<(f64, f64)> {
+        let scale = |j: usize| if scales[j] > 0.0 { scales[j] } else { 1.0 };
+        let entry = |i: usize, j: usize| self.get(i, j) / scale(i) / scale(j);
+        if (0..self.d).any(|i| (0..=i).any(|j| !entry(i, j).is_finite())) {
+            return None;
+        }
+        let range = match self.shape {
+            Shape::Full => {
+                let values = DMatrix::from_fn(self.d, self.d, entry).symmetric_eigenvalues();
+                (values.min(), values.max())
+            }
+            Shape::Diagonal | Shape::Isotropic => {
+                let of = |(least, most): (f64, f64), x: f64| (least.min(x), most.max(x));
+                (0..self.d).map(|j| entry(j, j)).fold((f64::INFINITY, f64::NEG_INFINITY), of)
+            }
+        };
+        (range.0.is_finite() && range.1.is_finite()).then_some(range)
+    }
+
     /// Adds `weight * v v'` as the shape sees it: all products, the squares, or the sum of squares.
     pub fn add_outer(&mut self, weight: f64, v: &[f64]) {
         match self.shape {
@@ -252,6 +288,27 @@ mod tests {
             Err(NotAMatrix::NotSymmetric { i: 0, j: 1, upper: 2.0, lower: 3.0 })
         );
         assert!(matches!(Symmetric::diagonal(vec![1.0, f64::INFINITY]), Err(NotAMatrix::NotFinite { i: 1, .. })));
+    }
+
+    #[test]
+    fn eigenvalues_are_bounded_by_what_they_exceed_and_scale_with_the_columns() {
+        // Eigenvalues 1 and 3.
+        let full = Symmetric::full(&[[2.0, 1.0], [1.0, 2.0]]).unwrap();
+        assert!(full.exceeds(0.999) && !full.exceeds(1.001));
+        let (least, most) = full.scaled_eigenvalue_range(&[1.0, 0.0]).unwrap();
+        assert!((least - 1.0).abs() < 1e-14 && (most - 3.0).abs() < 1e-14);
+        // The correlation is a half.
+        let (least, most) = full.project(Shape::Full).scaled_eigenvalue_range(&[2f64.sqrt(), 2f64.sqrt()]).unwrap();
+        assert!((least - 0.5).abs() < 1e-14 && (most - 1.5).abs() < 1e-14);
+        let diagonal = Symmetric::diagonal(vec![4.0, 3.0]).unwrap();
+        assert!(diagonal.exceeds(2.9) && !diagonal.exceeds(3.1));
+        assert_eq!(diagonal.scaled_eigenvalue_range(&[4.0, 1.0]), Some((0.25, 3.0)));
+        let isotropic = Symmetric::isotropic(2, 4.0).unwrap();
+        assert!(isotropic.exceeds(3.9) && !isotropic.exceeds(4.1));
+        assert_eq!(isotropic.scaled_eigenvalue_range(&[4.0, 1.0]), Some((0.25, 4.0)));
+        let mut infinite = isotropic;
+        infinite.scale(f64::INFINITY);
+        assert_eq!(infinite.scaled_eigenvalue_range(&[1.0, 1.0]), None);
     }
 
     #[test]
