@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use gmm_core::{Data, Mixture, Model, SeedingError, Shape, Streams, Structure, Workspace};
 
 use crate::collapse::can_collapse;
-use crate::{Climb, CollapseRule, Em, EmError, Gradient, Objective, Seedings, ascend, climb, gradient};
+use crate::{Climb, CollapseRule, Em, EmError, Gradient, Objective, Seedings, Singularities, ascend, climb, gradient};
 
 /// What all methods are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Plan {
     pub seedings: Seedings,
     /// When a component counts as collapsed.
     pub collapse: CollapseRule,
+    /// What is done then, or against it.
+    pub singularities: Singularities,
 }
 
 /// A method that climbs from a start: what [`fit`](crate::fit) restarts.
@@ -58,6 +60,7 @@ impl Ascent for Em {
             max_iterations: self.max_iterations,
             seedings: self.seedings,
             collapse: self.collapse.clone(),
+            singularities: self.singularities,
         }
     }
 
@@ -87,6 +90,7 @@ impl Ascent for Gradient {
             max_iterations: self.max_iterations,
             seedings: self.seedings,
             collapse: self.collapse.clone(),
+            singularities: self.singularities,
         }
     }
 
@@ -113,7 +117,7 @@ pub(crate) fn check_plan(model: &Model, data: &Data, plan: &Plan) -> Result<(), 
         return Err(SeedingError::TooFewRows { k: model.k(), n: data.n() }.into());
     }
     let positive = |x: f64| x >= 0.0 && x.is_finite();
-    let Plan { objective, restarts, tolerance, max_iterations, collapse, .. } = plan;
+    let Plan { objective, restarts, tolerance, max_iterations, collapse, singularities, .. } = plan;
     check_setting("restarts", *restarts as f64, "at least 1", *restarts > 0)?;
     check_setting("max_iterations", *max_iterations as f64, "at least 1", *max_iterations > 0)?;
     check_setting("tolerance", *tolerance, "finite and not negative", positive(*tolerance))?;
@@ -125,6 +129,7 @@ pub(crate) fn check_plan(model: &Model, data: &Data, plan: &Plan) -> Result<(), 
     )?;
     let min_rows = collapse.min_rows(data.d());
     check_setting("min_rows", min_rows, "finite and not negative", positive(min_rows))?;
+    singularities.check()?;
     let concentration = model.prior().weights.concentration();
     if let (Objective::Posterior, Some(component)) = (objective, concentration.iter().position(|a| *a < 1.0)) {
         return Err(EmError::Concentration { component, value: concentration[component] });
@@ -133,11 +138,12 @@ pub(crate) fn check_plan(model: &Model, data: &Data, plan: &Plan) -> Result<(), 
     let one_spread_for_all = model.shape() == Shape::Isotropic && data.d() > 1;
     let known = matches!(model.structure(), Structure::Known(_));
     let constant = data.standard_deviations().iter().position(|sd| *sd == 0.0);
-    if let Some(column) = constant.filter(|_| unbounded && !one_spread_for_all && !known) {
+    let held = singularities.bounds_constant_columns();
+    if let Some(column) = constant.filter(|_| unbounded && !held && !one_spread_for_all && !known) {
         return Err(EmError::ConstantColumn { column });
     }
     let distinct = distinct_rows(data, model.k() + 1);
-    match unbounded && !known && distinct <= model.k() {
+    match unbounded && !singularities.bounds_few_rows() && !known && distinct <= model.k() {
         true => Err(EmError::FewDistinctRows { distinct, k: model.k() }),
         false => Ok(()),
     }

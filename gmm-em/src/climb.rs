@@ -4,8 +4,9 @@ use gmm_core::{Covariance, Data, Mixture, Model, SeedingError, Workspace};
 use thiserror::Error;
 
 use crate::collapse::{Collapse, CollapseReason, find};
+use crate::ledger::Ledger;
 use crate::map::{Height, Map};
-use crate::{Ascent, Em, Stop};
+use crate::{Action, Ascent, Em, Ending, Singularity, Stop};
 
 /// Why a fit cannot run, or has no result.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -96,18 +97,21 @@ pub enum Outcome {
     },
 }
 
-/// One climb, by EM or along gradients.
+/// One climb, by EM or along gradients, or several of which each went on from the last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Climb {
     /// The last mixture.
     pub mixture: Mixture,
     /// How it ended.
     pub outcome: Outcome,
-    /// The objective at the start and after every `log_every` iterations; the last entry is that of `mixture`.
+    /// The objective at the start and after every `log_every` iterations; the last entry is that of `mixture`. Of several
+    /// climbs one after the other, each with start and end.
     pub trace: Vec<f64>,
+    /// Where in `trace` climbs begin: 0, and where others went on from another mixture.
+    pub parts: Vec<usize>,
     /// Iterations taken: M-steps, or steps of the optimiser.
     pub iterations: usize,
-    /// Iterations from one entry of the trace to the next, for EM 1; fewer before the last.
+    /// Iterations from one entry of the trace to the next, for EM 1; fewer before the last of a climb.
     pub log_every: usize,
     /// Passes over all rows.
     pub sweeps: usize,
@@ -118,6 +122,8 @@ pub struct Climb {
     /// The limit of the objective: by Aitken's extrapolation of the last three values, or what the optimiser expects
     /// (infinite with minibatches).
     pub aitken_limit: f64,
+    /// The near-singular events in their order, a collapse last.
+    pub singularities: Vec<Singularity>,
 }
 
 impl Climb {
@@ -125,13 +131,37 @@ impl Climb {
     pub fn objective(&self) -> f64 {
         self.trace.last().copied().unwrap_or(f64::NEG_INFINITY)
     }
+
+    /// This climb and the next, which started where this one led, as one: both records, iterations counted on, and the
+    /// end of the next.
+    pub fn followed_by(self, next: Self) -> Self {
+        let (passed, recorded) = (self.iterations, self.trace.len());
+        let later = |event: Singularity| Singularity { iteration: event.iteration + passed, ..event };
+        let mut joined = next;
+        joined.trace.splice(0..0, self.trace);
+        let parts = joined.parts.into_iter().map(|part| part + recorded);
+        joined.parts = self.parts.into_iter().chain(parts).collect();
+        joined.singularities =
+            self.singularities.into_iter().chain(joined.singularities.into_iter().map(later)).collect();
+        match &mut joined.outcome {
+            Outcome::Collapsed(Collapse { iteration, .. }) | Outcome::Decreased { iteration, .. } => {
+                *iteration += passed
+            }
+            Outcome::Stopped(_) => {}
+        }
+        joined.iterations += passed;
+        joined.sweeps += self.sweeps;
+        joined
+    }
 }
 
 /// Climbs from `start` (of the model's structure), calling `progress(iteration, objective)` at each iteration.
 ///
 /// The objective must not fall: by more than `(1e-12 + eps c) (n d + |objective|)`, where c is the largest condition
 /// number of a covariance (estimated from its factor), the outcome is [`Outcome::Decreased`]; a fall within that bound
-/// is rounding and ends the climb as converged. Settings and data are checked by [`check`].
+/// is rounding and ends the climb as converged. Under [`Singularities::Regularise`](crate::Singularities::Regularise)
+/// falls are allowed up to the bound given there. A policy that acts in M-steps holds the start as well. Settings and
+/// data are checked by [`check`].
 pub fn climb(
     model: &Model,
     data: &Data,
@@ -140,59 +170,80 @@ pub fn climb(
     workspace: &mut Workspace,
     mut progress: impl FnMut(usize, f64),
 ) -> Climb {
-    let mut map = Map::new(model, data, settings.objective, workspace);
+    let mut map = Map::new(model, data, settings.objective, settings.singularities, workspace);
+    let mut ledger = Ledger::new(&settings.collapse, model, data);
     let sds = data.standard_deviations();
     let mut mixture = start;
+    map.admit(&mut mixture);
     let mut trace = Vec::new();
     let mut spare = mixture.clone();
-    loop {
+    let (outcome, totals) = loop {
         let Height { objective, totals } = map.expect(&mixture);
         let iteration = trace.len();
-        let end = |mixture, outcome, trace: Vec<f64>, map: &Map<'_>| Climb {
-            mixture,
-            outcome,
-            aitken_limit: aitken_limit(&trace),
-            iterations: trace.len().saturating_sub(1),
-            trace,
-            log_every: 1,
-            sweeps: map.sweeps(),
-            ln_likelihood: totals.ln_likelihood,
-            ln_classification: totals.ln_classification,
-        };
         let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration, reason });
-        let found = |map: &Map<'_>, mixture| find(&settings.collapse, map.model(), mixture, map.effective_rows(), sds);
+        let found = |map: &Map<'_>| match map.is_constrained() {
+            // The constraint is the remedy.
+            true => None,
+            false => find(&settings.collapse, map.model(), &mixture, map.effective_rows(), sds),
+        };
         if !objective.is_finite() {
-            let outcome = collapsed(thinnest(&mixture, sds), CollapseReason::NotFinite);
-            return end(mixture, outcome, trace, &map);
+            break (collapsed(thinnest(&mixture, sds), CollapseReason::NotFinite), totals);
         }
         if let Some(&before) = trace.last() {
             let size = (data.n() * data.d()) as f64 + objective.abs();
             let rounding = (1e-12 + f64::EPSILON * worst_condition(&mixture)) * size;
-            if objective < before - rounding {
+            if objective < before - rounding - map.most_fall() {
                 // On the way into a singularity rounding has no bound: that is a collapse, not a fault.
-                let outcome = match found(&map, &mixture) {
+                let outcome = match found(&map) {
                     Some((component, reason)) => collapsed(component, reason),
                     None => Outcome::Decreased { iteration, from: before, to: objective },
                 };
-                return end(mixture, outcome, trace, &map);
+                break (outcome, totals);
             }
         }
         trace.push(objective);
         progress(iteration, objective);
-        let converged = has_converged(&trace, settings.tolerance);
+        let converged = match map.may_fall() {
+            true => has_settled(&trace, settings.tolerance),
+            false => has_converged(&trace, settings.tolerance),
+        };
         if converged || iteration == settings.max_iterations {
             let stop = if converged { Stop::Converged } else { Stop::MaxIterations };
-            let outcome = match found(&map, &mixture) {
+            let outcome = match found(&map) {
                 Some((component, reason)) => collapsed(component, reason),
                 None => Outcome::Stopped(stop),
             };
-            return end(mixture, outcome, trace, &map);
+            break (outcome, totals);
         }
-        if let Err(degenerate) = map.maximise(&mut spare) {
-            let outcome = collapsed(degenerate.component, CollapseReason::Singular);
-            return end(mixture, outcome, trace, &map);
+        let ended = map.maximise(&mut spare);
+        map.show(&mut ledger, iteration + 1);
+        if let Err(degenerate) = ended {
+            break (collapsed(degenerate.component, CollapseReason::Singular), totals);
         }
         std::mem::swap(&mut mixture, &mut spare);
+    };
+    if let Outcome::Collapsed(Collapse { component, iteration, reason }) = &outcome {
+        let ending = if map.is_constrained() { Ending::OutOfRange } else { Ending::Policy };
+        let mode = (*reason == CollapseReason::Singular).then(|| map.unconstrained(*component));
+        let covariance = mode.as_ref().unwrap_or(mixture.covariance(*component).as_symmetric());
+        let action = Action::RestartEnded(ending);
+        ledger.collapse(*iteration, *component, Some(map.effective_rows()), Some(covariance), action);
+    }
+    Climb {
+        mixture,
+        outcome,
+        aitken_limit: match map.may_fall() {
+            true => limit(&trace),
+            false => aitken_limit(&trace),
+        },
+        iterations: trace.len().saturating_sub(1),
+        trace,
+        parts: vec![0],
+        log_every: 1,
+        sweeps: map.sweeps(),
+        ln_likelihood: totals.ln_likelihood,
+        ln_classification: totals.ln_classification,
+        singularities: ledger.into_events(),
     }
 }
 
@@ -233,6 +284,24 @@ fn aitken_limit(trace: &[f64]) -> f64 {
     }
 }
 
+/// The last two changes, of either sign, and, extrapolated as a geometric series, all to come are within the tolerance.
+/// Below a rounding or two of the objective there is nothing to extrapolate.
+fn has_settled(trace: &[f64], tolerance: f64) -> bool {
+    let [.., a, b, c] = trace else { return false };
+    let (earlier, change) = ((b - a).abs(), (c - b).abs());
+    let (bound, rounding) = (tolerance * (1.0 + c.abs()), 4.0 * f64::EPSILON * c.abs());
+    let within = |change: f64| change <= bound.max(rounding);
+    within(earlier) && within(change) && (change <= rounding || within((limit(trace) - c).abs()))
+}
+
+/// [`aitken_limit`] of a sequence that may fall.
+fn limit(trace: &[f64]) -> f64 {
+    match trace {
+        [.., a, b, c] if c < b => -aitken_limit(&[-a, -b, -c]),
+        _ => aitken_limit(trace),
+    }
+}
+
 /// The largest condition number of a covariance, from the ratio of the entries on the diagonal of its factor.
 fn worst_condition(mixture: &Mixture) -> f64 {
     let condition = |covariance: &Covariance| {
@@ -259,6 +328,19 @@ mod tests {
         assert!((aitken_limit(&trace) - 5.0).abs() < 1e-12);
         assert!(!has_converged(&trace, 1e-4));
         assert!(has_converged(&trace, 1e-3));
+    }
+
+    #[test]
+    fn a_sequence_that_may_fall_settles_at_its_limit_from_either_side() {
+        let falling: Vec<f64> = (0..10).map(|t| 5.0 + 0.5f64.powi(t)).collect();
+        assert!((limit(&falling) - 5.0).abs() < 1e-12);
+        assert!(!has_settled(&falling, 1e-4) && has_settled(&falling, 1e-3));
+        let rising: Vec<f64> = falling.iter().map(|x| -x).collect();
+        assert_eq!(limit(&rising), -limit(&falling));
+        assert!(!has_settled(&rising, 1e-4) && has_settled(&rising, 1e-3));
+        // Turning from rise to fall is no rest.
+        assert!(!has_settled(&[0.0, 1.0, 1.0, 0.9], 1e-3));
+        assert!(has_settled(&[1.0, 1.0, 1.0], 0.0));
     }
 
     #[test]

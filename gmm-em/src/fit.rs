@@ -4,8 +4,9 @@ use gmm_core::{Data, Mixture, Model, Seeding, Streams, Workspace, seed_mixture};
 use rayon::prelude::*;
 
 use crate::climb::{Climb, EmError, Outcome};
+use crate::remedy::Remedy;
 use crate::saddle::{equal_pair, split};
-use crate::{Ascent, Criteria, Objective, Plan, Stop};
+use crate::{Ascent, Criteria, Objective, Plan, Singularity, Stop};
 
 /// How often a restart that ends with two equal components, or with components that another numbering fits better under
 /// unequal concentrations, climbs again from there.
@@ -18,13 +19,13 @@ pub struct Restart {
     pub seeding: Seeding,
     /// How it ended.
     pub outcome: Outcome,
-    /// Iterations taken: M-steps, or steps of the optimiser.
+    /// Iterations taken by the climbs that led on: M-steps, or steps of the optimiser.
     pub iterations: usize,
     /// Passes over all rows, those of climbs that were tried and left included.
     pub sweeps: usize,
     /// The objective that it reached.
     pub objective: f64,
-    /// Where it ended.
+    /// Where it ended: with fewer components than the model where some were removed.
     pub mixture: Mixture,
 }
 
@@ -39,12 +40,17 @@ pub struct PointEstimate {
     pub ln_likelihood: f64,
     /// AIC, BIC, ICL there.
     pub criteria: Criteria,
-    /// The number of free parameters.
+    /// Its model: the given one, less the components that were removed on the way (whose priors keep what they had from
+    /// the number of components).
+    pub model: Model,
+    /// The number of free parameters of that model.
     pub n_parameters: usize,
     /// Why its climb ended.
     pub stop: Stop,
-    /// The objective of its climb at the start, after every `log_every` iterations, and at the end.
+    /// The objective of its climb at the start, after every `log_every` iterations, and at the end; see [`Climb::trace`].
     pub trace: Vec<f64>,
+    /// Where in the trace it went on from another mixture, after 0; see [`Climb::parts`].
+    pub parts: Vec<usize>,
     /// The iterations of its climb.
     pub iterations: usize,
     /// Iterations from one entry of the trace to the next; for EM 1.
@@ -55,6 +61,8 @@ pub struct PointEstimate {
     pub best: usize,
     /// All restarts in order.
     pub restarts: Vec<Restart>,
+    /// The near-singular events of all restarts, in order. Climbs that were tried and left leave none.
+    pub singularities: Vec<Singularity>,
 }
 
 /// A sign of life from a restart.
@@ -72,9 +80,12 @@ pub struct Progress {
 
 /// Climbs `settings.restarts` times, by EM or along gradients, restart r from its own seeds drawn from the stream
 /// `streams.rng(r)` (so both methods have the same starts) and with the streams `streams.split(r)` for what is random
-/// on the way, in the current rayon pool, and keeps the highest objective among the climbs that did not collapse. A
-/// climb that ends with two equal components, which may be a saddle, is split and repeated from there. The result does
-/// not depend on the number of threads.
+/// on the way, in the current rayon pool, and keeps the highest objective among the restarts that did not collapse. The
+/// result does not depend on the number of threads.
+///
+/// A restart goes on from where a climb ended: with a component reset or removed where that is the policy for one that
+/// collapsed ([`Singularities`](crate::Singularities)); and, where it leads higher, with two equal components split,
+/// which may be a saddle.
 ///
 /// # Errors
 /// [`EmError`]: settings out of range, data without a maximum, a decreasing objective, or all restarts collapsed.
@@ -86,45 +97,20 @@ pub fn fit<A: Ascent>(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<PointEstimate, EmError> {
     settings.check(model, data)?;
-    let Plan { objective, restarts: n_restarts, seedings, .. } = settings.plan();
-    let posterior = objective == Objective::Posterior;
+    let Plan { restarts: n_restarts, seedings, .. } = settings.plan();
     // Collected as they are, so that the error that counts is that of the first restart, not of the first in time.
-    let climbs: Vec<Result<Climb, EmError>> = (0..n_restarts)
+    let climbs: Vec<Result<(Climb, Model), EmError>> = (0..n_restarts)
         .into_par_iter()
         .map_init(Workspace::new, |workspace, restart| {
-            let seeding = seedings.of(restart);
-            let (mut rng, streams) = (streams.rng(restart as u64), streams.split(restart as u64));
-            let start = seed_mixture(model, data, seeding, &mut rng)?;
-            let mut report = |iteration, objective| {
-                progress(Progress { restart, iteration, objective, finished: false });
-            };
-            let mut result = settings.climb(model, data, start, &streams, workspace, &mut report);
-            for _ in 0..ESCAPES {
-                if result.outcome != Outcome::Stopped(Stop::Converged) {
-                    break;
-                }
-                let pair = equal_pair(&result.mixture);
-                let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
-                let numbered = model.best_numbering(&result.mixture).filter(|_| posterior);
-                let Some(apart) = apart.or(numbered) else { break };
-                let mut other = settings.climb(model, data, apart, &streams, workspace, &mut report);
-                result.sweeps += other.sweeps;
-                other.sweeps = result.sweeps;
-                if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
-                    result = other;
-                }
-            }
-            let (iteration, objective) = (result.iterations, result.objective());
-            progress(Progress { restart, iteration, objective, finished: true });
-            Ok(result)
+            run(model, data, settings, streams, restart, workspace, progress)
         })
         .collect();
-    let climbs = climbs.into_iter().collect::<Result<Vec<Climb>, EmError>>()?;
+    let climbs = climbs.into_iter().collect::<Result<Vec<(Climb, Model)>, EmError>>()?;
 
     let restarts: Vec<Restart> = climbs
         .iter()
         .enumerate()
-        .map(|(restart, climb)| Restart {
+        .map(|(restart, (climb, _))| Restart {
             seeding: seedings.of(restart),
             outcome: climb.outcome.clone(),
             iterations: climb.iterations,
@@ -133,23 +119,27 @@ pub fn fit<A: Ascent>(
             mixture: climb.mixture.clone(),
         })
         .collect();
-    let mut best: Option<(usize, Stop, Climb)> = None;
+    let of_restart = |(restart, (climb, _)): (usize, &(Climb, Model))| {
+        climb.singularities.iter().cloned().map(move |event| Singularity { restart, ..event }).collect::<Vec<_>>()
+    };
+    let singularities = climbs.iter().enumerate().flat_map(of_restart).collect();
+    let mut best: Option<(usize, Stop, Climb, Model)> = None;
     let mut collapses = Vec::new();
     let mut decreased = None;
-    for (index, climb) in climbs.into_iter().enumerate() {
+    for (index, (climb, model)) in climbs.into_iter().enumerate() {
         match &climb.outcome {
             Outcome::Collapsed(collapse) => collapses.push(collapse.clone()),
             Outcome::Decreased { iteration, from, to } => {
                 decreased.get_or_insert(EmError::Decreased { iteration: *iteration, from: *from, to: *to });
             }
             Outcome::Stopped(stop) => {
-                if best.as_ref().is_none_or(|(_, _, other)| climb.objective() > other.objective()) {
-                    best = Some((index, *stop, climb));
+                if best.as_ref().is_none_or(|(_, _, other, _)| climb.objective() > other.objective()) {
+                    best = Some((index, *stop, climb, model));
                 }
             }
         }
     }
-    let Some((best, stop, climb)) = best else {
+    let Some((best, stop, climb, model)) = best else {
         return Err(decreased.unwrap_or(EmError::AllCollapsed { collapses }));
     };
     let n_parameters = model.n_parameters();
@@ -158,13 +148,72 @@ pub fn fit<A: Ascent>(
         ln_likelihood: climb.ln_likelihood,
         criteria: Criteria::new(climb.ln_likelihood, climb.ln_classification, n_parameters, data.n()),
         n_parameters,
+        model,
         stop,
         aitken_limit: climb.aitken_limit,
         mixture: climb.mixture,
         trace: climb.trace,
+        parts: climb.parts,
         iterations: climb.iterations,
         log_every: climb.log_every,
         best,
         restarts,
+        singularities,
     })
+}
+
+/// One restart: all its climbs as one, and the model of where they ended.
+fn run<A: Ascent>(
+    model: &Model,
+    data: &Data,
+    settings: &A,
+    streams: &Streams,
+    restart: usize,
+    workspace: &mut Workspace,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Climb, Model), EmError> {
+    let Plan { objective, seedings, singularities, .. } = settings.plan();
+    let (mut rng, streams) = (streams.rng(restart as u64), streams.split(restart as u64));
+    let mut climb = |model: &Model, start: Mixture, passed: usize| {
+        let mut report = |iteration: usize, objective: f64| {
+            progress(Progress { restart, iteration: passed + iteration, objective, finished: false });
+        };
+        settings.climb(model, data, start, &streams, workspace, &mut report)
+    };
+    let mut model = model.clone();
+    let mut remedy = Remedy::new(singularities);
+    let mut escapes = ESCAPES;
+    let start = seed_mixture(&model, data, seedings.of(restart), &mut rng)?;
+    let mut result = climb(&model, start, 0);
+    loop {
+        match &result.outcome {
+            Outcome::Collapsed(collapse) => {
+                let (action, next) = remedy.of(collapse, &result.mixture, &model, data);
+                if let Some(event) = result.singularities.last_mut() {
+                    event.action = action;
+                }
+                let Some((smaller_or_same, start)) = next else { break };
+                model = smaller_or_same;
+                let next = climb(&model, start, result.iterations);
+                result = result.followed_by(next);
+            }
+            Outcome::Stopped(Stop::Converged) if escapes > 0 => {
+                escapes -= 1;
+                let pair = equal_pair(&result.mixture);
+                let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
+                let numbered = model.best_numbering(&result.mixture).filter(|_| objective == Objective::Posterior);
+                let Some(start) = apart.or(numbered) else { break };
+                let other = climb(&model, start, result.iterations);
+                if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
+                    result = result.followed_by(other);
+                } else {
+                    result.sweeps += other.sweeps;
+                }
+            }
+            Outcome::Stopped(_) | Outcome::Decreased { .. } => break,
+        }
+    }
+    let (iteration, objective) = (result.iterations, result.objective());
+    progress(Progress { restart, iteration, objective, finished: true });
+    Ok((result, model))
 }

@@ -2,7 +2,7 @@
 //! ascent.
 //!
 //! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
-//! collapse. [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`],
+//! collapse; what else can be done about a collapse, or against it, is one of [`Singularities`]. [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`],
 //! in unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
 //! same sweep and the same posterior: EM goes to its mode, a gradient is its slope.
 //!
@@ -26,7 +26,10 @@
 mod collapse;
 mod criteria;
 mod settings;
+mod singularities;
 
+mod constraint;
+mod ledger;
 mod map;
 
 mod climb;
@@ -35,6 +38,7 @@ mod gradient;
 mod ascent;
 
 mod fit;
+mod remedy;
 mod saddle;
 
 pub use ascent::{Ascent, Plan};
@@ -44,3 +48,4 @@ pub use criteria::Criteria;
 pub use fit::{PointEstimate, Progress, Restart, fit};
 pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreachable, ascend};
 pub use settings::{Em, Objective, Seedings, Stop};
+pub use singularities::{Action, Ending, Singularities, Singularity};

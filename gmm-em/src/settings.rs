@@ -2,7 +2,7 @@
 
 use gmm_core::Seeding;
 
-use crate::CollapseRule;
+use crate::{CollapseRule, Singularities};
 
 /// What is maximised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,16 +48,19 @@ pub struct Em {
     /// A climb has converged when the gain of an iteration *and* the gain still to come, by Aitken's
     /// extrapolation, are both at most `tolerance * (1 + |objective|)`.
     pub tolerance: f64,
-    /// The most iterations of one climb; at least 1.
+    /// The most iterations of one climb, of which a restart may hold several; at least 1.
     pub max_iterations: usize,
     /// How the restarts are seeded.
     pub seedings: Seedings,
     /// When a component counts as collapsed. Used only without a prior on the components.
     pub collapse: CollapseRule,
+    /// What is done then, or against it.
+    pub singularities: Singularities,
 }
 
 impl Default for Em {
-    /// Likelihood, 20 restarts, tolerance 1e-10, at most 10,000 iterations, seedings in turn, the default rule.
+    /// Likelihood, 20 restarts, tolerance 1e-10, at most 10,000 iterations, seedings in turn, the default rule, and a
+    /// restart that collapses ends.
     fn default() -> Self {
         Self {
             objective: Objective::default(),
@@ -66,6 +69,7 @@ impl Default for Em {
             max_iterations: 10_000,
             seedings: Seedings::default(),
             collapse: CollapseRule::default(),
+            singularities: Singularities::default(),
         }
     }
 }

@@ -116,6 +116,40 @@ pub struct MapFlatComponentsCase {
     pub covariances: Vec<Vec<Vec<f64>>>,
 }
 
+/// What scikit-learn reaches from a maximum of the likelihood when it adds a constant to the diagonal of every covariance
+/// in every M-step (`reg_covar`).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegularisedCase {
+    /// The name of the maximum-likelihood case that it starts from.
+    pub case: String,
+    /// The name of the data set, for [`table`](crate::table()).
+    pub dataset: String,
+    /// The number of rows.
+    #[serde(rename = "n")]
+    pub n_rows: usize,
+    /// The number of columns.
+    #[serde(rename = "d")]
+    pub dimension: usize,
+    /// The number of components.
+    #[serde(rename = "k")]
+    pub n_components: usize,
+    /// The covariance family.
+    pub family: Family,
+    /// What is added.
+    pub constant: f64,
+    /// The M-steps taken.
+    pub iterations: usize,
+    /// The log-likelihood, summed over the rows.
+    pub ln_likelihood: f64,
+    /// The weights, one per component.
+    pub weights: Vec<f64>,
+    /// The means, component x coordinate.
+    pub means: Vec<Vec<f64>>,
+    /// The covariance matrices, component x row x column in every family.
+    pub covariances: Vec<Vec<Vec<f64>>>,
+}
+
 /// All maximum-likelihood cases.
 pub fn maximum_likelihood_cases() -> Vec<MaximumLikelihoodCase> {
     file::json("maximum_likelihood.json")
@@ -129,4 +163,9 @@ pub fn map_cases() -> Vec<MapCase> {
 /// All posterior modes under a prior of the weights alone.
 pub fn map_flat_components_cases() -> Vec<MapFlatComponentsCase> {
     file::json("map_flat_components.json")
+}
+
+/// All fits with a constant on the diagonal.
+pub fn regularised_cases() -> Vec<RegularisedCase> {
+    file::json("regularised.json")
 }

@@ -28,8 +28,8 @@ pub use diagnostics::{DiagnosticsCase, diagnostics_cases};
 pub use exact::{ExactCase, FiniteMixture, exact_cases};
 pub use family::Family;
 pub use fit::{
-    MapCase, MapFlatComponentsCase, MaximumLikelihoodCase, map_cases, map_flat_components_cases,
-    maximum_likelihood_cases,
+    MapCase, MapFlatComponentsCase, MaximumLikelihoodCase, RegularisedCase, map_cases, map_flat_components_cases,
+    maximum_likelihood_cases, regularised_cases,
 };
 pub use model::{data, flat_model, mixture};
 pub use posterior::{PosteriorCase, Quantity, posterior_cases};

@@ -1,10 +1,10 @@
 //! The files agree with themselves: sizes, counts, criteria, and the likelihood of the stored parameters.
 
-#![allow(clippy::panic, reason = "test helpers may panic, as tests may")]
+#![allow(clippy::panic, clippy::expect_used, reason = "test helpers may panic, as tests may")]
 
 use reference::{
     Family, Scale, diagnostic_chains, diagnostics_cases, exact_cases, map_cases, map_flat_components_cases,
-    maximum_likelihood_cases, posterior_cases, table,
+    maximum_likelihood_cases, posterior_cases, regularised_cases, table,
 };
 
 /// The log density of a normal, by a Cholesky factor that is computed anew.
@@ -69,6 +69,24 @@ fn every_maximum_likelihood_case_has_the_likelihood_and_the_criteria_of_its_para
         let n_parameters = case.n_parameters as f64;
         assert_close(case.bic, -2.0 * case.ln_likelihood + n_parameters * (case.n_rows as f64).ln(), 1e-12, &case.case);
         assert_close(case.aic, -2.0 * case.ln_likelihood + 2.0 * n_parameters, 1e-12, &case.case);
+    }
+}
+
+#[test]
+fn every_regularised_case_has_the_likelihood_of_its_parameters_and_starts_at_a_maximum() {
+    let cases = regularised_cases();
+    assert_eq!(cases.len(), 37);
+    let maxima = maximum_likelihood_cases();
+    for case in &cases {
+        let rows = table(&case.dataset).rows;
+        // Banknotes have means a thousand times their sd, which sums of raw squares in scikit-learn feel.
+        let recomputed = ln_likelihood(&rows, &case.weights, &case.means, &case.covariances);
+        assert_close(recomputed, case.ln_likelihood, 1e-10, &case.case);
+        let maximum = maxima.iter().find(|maximum| maximum.case == case.case).expect("a maximum");
+        let (n, d, k) = (case.n_rows, case.dimension, case.n_components);
+        assert_eq!((n, d, k), (maximum.n_rows, maximum.dimension, maximum.n_components), "{}", case.case);
+        assert_eq!(case.family, maximum.family, "{}", case.case);
+        assert!(case.ln_likelihood < maximum.ln_likelihood + 1e-10, "{}", case.case);
     }
 }
 

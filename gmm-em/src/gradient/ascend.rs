@@ -7,7 +7,8 @@ use super::settings::{Adam, Decay, Gradient, Optimizer};
 use super::{Point, Progress, adam, lbfgs};
 use crate::ascent::{Ascent, check_plan, check_setting};
 use crate::collapse::{Collapse, CollapseReason, can_collapse, find};
-use crate::{Climb, EmError, Outcome, Stop};
+use crate::ledger::Ledger;
+use crate::{Action, Climb, EmError, Ending, Outcome, Singularities, Stop};
 
 /// A standard deviation, on data of unit standard deviations, whose square adds nothing to 1. A component without a
 /// prior that is thinner has collapsed.
@@ -117,18 +118,26 @@ pub fn ascend(
 
     let component = loss.coordinates().thinnest(&point.x).map_or(0, |(component, _)| component);
     let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration: iterations, reason });
+    let mut ledger = Ledger::new(&settings.collapse, model, data);
     let mut climb = Climb {
         mixture: fallback,
         outcome: collapsed(component, CollapseReason::NotFinite),
         trace,
+        parts: vec![0],
         iterations,
         log_every,
         sweeps: loss.sweeps(),
         ln_likelihood: f64::NEG_INFINITY,
         ln_classification: 0.0,
         aitken_limit: f64::INFINITY,
+        singularities: Vec::new(),
     };
-    let Some(found) = loss.on_all_rows(&point.x) else { return climb };
+    let ended_there = Action::RestartEnded(Ending::Policy);
+    let Some(found) = loss.on_all_rows(&point.x) else {
+        ledger.collapse(iterations, component, None, None, ended_there);
+        climb.singularities = ledger.into_events();
+        return climb;
+    };
     climb.sweeps = loss.sweeps();
     // The last record may be that of this point.
     if climb.trace.len() > iterations / log_every && iterations % log_every == 0 {
@@ -147,6 +156,11 @@ pub fn ascend(
             }
         }
     };
+    if let Outcome::Collapsed(Collapse { component, .. }) = climb.outcome {
+        let covariance = loss.mixture().covariance(component).as_symmetric();
+        ledger.collapse(iterations, component, Some(loss.effective_rows()), Some(covariance), ended_there);
+    }
+    climb.singularities = ledger.into_events();
     if !loss.is_sampled() {
         climb.aitken_limit = found.objective + expected;
     }
@@ -159,6 +173,12 @@ pub fn ascend(
 /// Checks what [`fit`](crate::fit) takes for granted.
 pub(crate) fn check(model: &Model, data: &Data, settings: &Gradient) -> Result<(), EmError> {
     check_plan(model, data, &settings.plan())?;
+    if let Singularities::FloorEigenvalues(x) | Singularities::Regularise(x) | Singularities::BoundRatio(x) =
+        settings.singularities
+    {
+        let expected = "left out with gradient ascent, which has no M-step: it can fail, reset or remove a component";
+        check_setting("singularities", x, expected, false)?;
+    }
     check_setting("log_every", settings.log_every as f64, "at least 1", settings.log_every > 0)?;
     if let Some(batch) = settings.batch {
         let valid = (1..=data.n()).contains(&batch);

@@ -1,6 +1,6 @@
 //! The settings of gradient ascent and of its optimisers.
 
-use crate::{CollapseRule, Objective, Seedings};
+use crate::{CollapseRule, Objective, Seedings, Singularities};
 
 /// Settings of [`fit`](crate::fit) by gradient ascent.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Gradient {
     pub seedings: Seedings,
     /// When a component counts as collapsed. Used only without a prior on the components.
     pub collapse: CollapseRule,
+    /// What is done then: one of the policies that need no M-step.
+    pub singularities: Singularities,
 }
 
 impl Default for Gradient {
@@ -41,6 +43,7 @@ impl Default for Gradient {
             log_every: 10,
             seedings: Seedings::default(),
             collapse: CollapseRule::default(),
+            singularities: Singularities::default(),
         }
     }
 }
