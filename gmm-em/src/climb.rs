@@ -1,6 +1,6 @@
 //! One ascent of EM from a given mixture: sweep, posterior mode, repeat.
 
-use gmm_core::{Covariance, Data, Mixture, Model, SeedingError, Workspace};
+use gmm_core::{Covariance, Data, Mixture, Model, SeedingError, Shape, Workspace};
 use thiserror::Error;
 
 use crate::collapse::{Collapse, CollapseReason, find};
@@ -302,12 +302,22 @@ fn limit(trace: &[f64]) -> f64 {
     }
 }
 
-/// The largest condition number of a covariance, from the ratio of the entries on the diagonal of its factor.
+/// The largest condition number of a covariance, estimated from its factor: the ratio of the entries on the diagonal, or
+/// the largest `S_jj inverse(S)_jj`, by which rounding of the columns is inflated whatever their units.
 fn worst_condition(mixture: &Mixture) -> f64 {
     let condition = |covariance: &Covariance| {
-        let entry = |i: usize| covariance.shape().index(i, i).map_or(1.0, |index| covariance.whitener()[index]);
-        let (least, most) = (0..covariance.d()).map(entry).fold((f64::INFINITY, 0.0), |(a, b), t| (t.min(a), t.max(b)));
-        (most / least).powi(2)
+        let (d, shape, whitener) = (covariance.d(), covariance.shape(), covariance.whitener());
+        let entry = |i: usize, j: usize| shape.index(i, j).map_or(1.0, |index| whitener[index]);
+        let range = |(a, b): (f64, f64), t: f64| (t.min(a), t.max(b));
+        let (least, most) = (0..d).map(|i| entry(i, i)).fold((f64::INFINITY, 0.0), range);
+        let inflation = |j: usize| match shape {
+            Shape::Full => {
+                let precision = (j..d).map(|i| entry(i, j).powi(2)).sum::<f64>();
+                covariance.as_symmetric().get(j, j) * precision
+            }
+            Shape::Diagonal | Shape::Isotropic => 1.0,
+        };
+        (0..d).map(inflation).fold((most / least).powi(2), f64::max)
     };
     mixture.covariances().iter().map(condition).fold(1.0, f64::max)
 }
