@@ -34,6 +34,8 @@ const STRIDE: usize = VECTORS + 1;
 pub(crate) enum BlockRule<'a> {
     /// The weights are the responsibilities.
     Responsibilities,
+    /// The weights are the responsibilities times a number of each row (n).
+    Weighted { weights: &'a [f64] },
     /// One component per row has weight 1, drawn by inverting its running sums at a uniform number in [0, 1).
     Draw { uniforms: &'a mut Uniforms, labels: &'a mut [u16] },
     /// One component per row has weight 1: the most probable.
@@ -42,7 +44,7 @@ pub(crate) enum BlockRule<'a> {
 
 impl BlockRule<'_> {
     fn gives_responsibilities(&self) -> bool {
-        matches!(self, Self::Responsibilities)
+        matches!(self, Self::Responsibilities | Self::Weighted { .. })
     }
 }
 
@@ -499,6 +501,13 @@ fn weigh<S: Simd, const ROOTS: bool>(
     match rule {
         BlockRule::Responsibilities => {
             exponentiate::<S, ROOTS, false>(s, k, n, q, totals, sums);
+            totals[vectors - 1].0[past..].fill(0.0);
+        }
+        BlockRule::Weighted { weights } => {
+            exponentiate::<S, ROOTS, false>(s, k, n, q, totals, sums);
+            for (total, weights) in totals.iter_mut().zip(weights.chunks(LANES)) {
+                total.0.iter_mut().zip(weights).for_each(|(x, w)| *x *= if ROOTS { w.sqrt() } else { *w });
+            }
             totals[vectors - 1].0[past..].fill(0.0);
         }
         BlockRule::Draw { uniforms, labels: out } => {

@@ -25,6 +25,12 @@ const WAVE: usize = 8;
 pub enum Rule<'a> {
     /// EM: weights are responsibilities.
     Responsibilities,
+    /// EM on rows that count more or less than once: weights are responsibilities times the numbers of the rows. What the
+    /// sweep adds up besides the statistics is that of the rows as they are.
+    Weighted {
+        /// A finite number of each row (n), not negative.
+        weights: &'a [f64],
+    },
     /// Gibbs: each row draws its component. The uniform numbers come from the streams by `sweep` and chunk of rows,
     /// so a sweep with the same number draws the same labels.
     Draw {
@@ -123,7 +129,7 @@ impl Workspace {
 /// ```
 ///
 /// # Panics
-/// If dimensions, shapes or lengths of labels do not fit each other: a fault of the caller's code, not of data.
+/// If dimensions, shapes or lengths of labels or weights do not fit each other: a fault of the caller's code, not of data.
 pub fn sweep(
     data: &Data,
     mixture: &Mixture,
@@ -139,6 +145,9 @@ pub fn sweep(
     );
     if let Rule::Draw { labels, .. } | Rule::Classify { labels } = &rule {
         assert!(labels.len() == data.n(), "{} labels for {} rows", labels.len(), data.n());
+    }
+    if let Rule::Weighted { weights } = &rule {
+        assert!(weights.len() == data.n(), "{} weights for {} rows", weights.len(), data.n());
     }
     workspace.parameters.set(mixture);
     workspace.centres.clear();
@@ -187,6 +196,7 @@ fn pass(data: &Data, mixture: &Mixture, rule: &mut Rule<'_>, workspace: &mut Wor
     total.clear(shape, k, d);
     let (rule, mut labels): (_, &mut [Label]) = match rule {
         Rule::Responsibilities => (ChunkRule::Responsibilities, &mut []),
+        Rule::Weighted { weights } => (ChunkRule::Weighted { weights }, &mut []),
         Rule::Draw { streams, sweep, labels } => (ChunkRule::Draw { streams, sweep: *sweep }, labels),
         Rule::Classify { labels } => (ChunkRule::Classify, labels),
     };
@@ -217,8 +227,16 @@ fn pass(data: &Data, mixture: &Mixture, rule: &mut Rule<'_>, workspace: &mut Wor
 #[derive(Clone, Copy)]
 enum ChunkRule<'a> {
     Responsibilities,
+    Weighted { weights: &'a [f64] },
     Draw { streams: &'a Streams, sweep: u64 },
     Classify,
+}
+
+impl ChunkRule<'_> {
+    /// Whether each row gets a label.
+    fn labels(&self) -> bool {
+        matches!(self, Self::Draw { .. } | Self::Classify)
+    }
 }
 
 /// What the chunks of a pass share.
@@ -243,8 +261,12 @@ impl Chunks<'_> {
             ChunkRule::Draw { streams, sweep } => Some(Uniforms::new(streams.rng(sweep << 28 | index as u64))),
             _ => None,
         };
-        labels.resize(if matches!(self.rule, ChunkRule::Responsibilities) { 0 } else { end - start }, 0);
+        labels.resize(if self.rule.labels() { end - start } else { 0 }, 0);
         let mut labels = labels.chunks_mut(BLOCK);
+        let mut weights = match self.rule {
+            ChunkRule::Weighted { weights } => weights[start..end].chunks(BLOCK),
+            _ => [].chunks(BLOCK),
+        };
         let mut blocks = data.values()[start * d..end * d].chunks(BLOCK * d).peekable();
         while let Some(rows) = blocks.next() {
             let next = blocks.peek().copied().unwrap_or_default();
@@ -252,6 +274,7 @@ impl Chunks<'_> {
             let rule = match (self.rule, &mut uniforms) {
                 (ChunkRule::Draw { .. }, Some(uniforms)) => BlockRule::Draw { uniforms, labels },
                 (ChunkRule::Responsibilities, _) => BlockRule::Responsibilities,
+                (ChunkRule::Weighted { .. }, _) => BlockRule::Weighted { weights: weights.next().unwrap_or_default() },
                 _ => BlockRule::Classify { labels },
             };
             Block { parameters, centres, rows, next, rule, scratch, sums }.run_on(self.set);

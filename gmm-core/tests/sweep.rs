@@ -51,6 +51,35 @@ fn check_against_dense(data: &Data, mixture: &Mixture, tolerance: f64) {
     }
 }
 
+/// Rows that count other than once: the statistics are those of rows pushed with their weights, the rest is that of the
+/// rows as they are. Some rows count nothing.
+fn check_weighted(data: &Data, mixture: &Mixture, tolerance: f64) {
+    let weights: Vec<f64> = (0..data.n()).map(|i| (i * 7 % 5) as f64 * 0.6).collect();
+    let mut expected = Statistics::new(mixture.shape(), mixture.k(), mixture.d());
+    for (row, weight) in data.rows().zip(&weights) {
+        let r = mixture.responsibilities(row);
+        r.iter().enumerate().for_each(|(k, r)| expected.push(k, weight * r, row));
+    }
+    for set in InstructionSet::available() {
+        let mut workspace = Workspace::with_instruction_set(set);
+        let mut statistics = Statistics::new(mixture.shape(), mixture.k(), mixture.d());
+        let plain = sweep(data, mixture, Rule::Responsibilities, &mut statistics, &mut workspace);
+        let rule = Rule::Weighted { weights: &weights };
+        assert_eq!(sweep(data, mixture, rule, &mut statistics, &mut workspace), plain);
+        for k in 0..mixture.k() {
+            assert_close(statistics.weights()[k], expected.weights()[k], tolerance, set.name());
+            if expected.weights()[k] > 1e-6 {
+                for (a, b) in statistics.mean(k).iter().zip(expected.mean(k)) {
+                    assert_close(*a, *b, tolerance, set.name());
+                }
+            }
+            for (a, b) in statistics.scatter(k).entries().iter().zip(expected.scatter(k).entries()) {
+                assert_close(*a, *b, tolerance, set.name());
+            }
+        }
+    }
+}
+
 /// Drawn and classified labels on every instruction set: the statistics are those of the labelled rows, the
 /// log-likelihood has the bits that responsibilities give.
 fn check_labels(data: &Data, mixture: &Mixture, tolerance: f64) {
@@ -97,6 +126,7 @@ fn the_sweep_equals_the_dense_formula_for_every_structure_dimension_and_remainde
                 let mixture = start(&case.model, &data);
                 check_against_dense(&data, &mixture, 1e-11);
                 check_labels(&data, &mixture, 1e-11);
+                check_weighted(&data, &mixture, 1e-11);
             }
         }
     }
@@ -110,6 +140,7 @@ fn many_chunks_of_rows_equal_the_dense_formula_too() {
             let mixture = start(&case.model, &data);
             check_against_dense(&data, &mixture, 1e-11);
             check_labels(&data, &mixture, 1e-11);
+            check_weighted(&data, &mixture, 1e-11);
         }
     }
 }
@@ -179,6 +210,7 @@ proptest! {
         let mixture = Mixture::new(weights, means, covariances).unwrap();
         check_against_dense(&data, &mixture, 1e-10);
         check_labels(&data, &mixture, 1e-10);
+        check_weighted(&data, &mixture, 1e-10);
     }
 }
 
@@ -307,7 +339,10 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
             let em_statistics = statistics.clone();
             let rule = Rule::Draw { streams: &Streams::new(2), sweep: 7, labels: &mut labels };
             let gibbs = sweep(&data, &mixture, rule, &mut statistics, &mut workspace);
-            (em, em_statistics, gibbs, statistics, labels)
+            let gibbs_statistics = statistics.clone();
+            let weights: Vec<f64> = (0..data.n()).map(|i| (i % 3) as f64).collect();
+            sweep(&data, &mixture, Rule::Weighted { weights: &weights }, &mut statistics, &mut workspace);
+            (em, em_statistics, gibbs, gibbs_statistics, labels, statistics)
         })
     };
     let one = run(1);
