@@ -4,7 +4,8 @@
 //! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
 //! collapse; what else can be done about a collapse, or against it, is one of [`Singularities`]. [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`],
 //! in unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
-//! same sweep and the same posterior: EM goes to its mode, a gradient is its slope.
+//! same sweep and the same posterior: EM goes to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors
+//! and intervals of an estimate.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
@@ -41,6 +42,8 @@ mod fit;
 mod remedy;
 mod saddle;
 
+mod uncertainty;
+
 pub use ascent::{Ascent, Plan};
 pub use climb::{Climb, EmError, Outcome, check, climb};
 pub use collapse::{Collapse, CollapseReason, CollapseRule};
@@ -49,3 +52,7 @@ pub use fit::{PointEstimate, Progress, Restart, fit};
 pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreachable, ascend};
 pub use settings::{Em, Objective, Seedings, Stop};
 pub use singularities::{Action, Ending, Singularities, Singularity};
+pub use uncertainty::{
+    Interval, MAX_PARAMETERS, NoStandardErrors, Parameter, StandardErrors, Uncertainty, observed_information,
+    uncertainty,
+};

@@ -120,6 +120,11 @@ impl Coordinates {
         self.k - 1
     }
 
+    /// The scales s of the columns (d).
+    pub(crate) fn scales(&self) -> &[f64] {
+        &self.scales
+    }
+
     /// Writes the coordinates of a mixture (of the model's structure) to `x`. A weight of 0 counts as the smallest
     /// positive number.
     pub fn write(&mut self, mixture: &Mixture, x: &mut [f64]) {
