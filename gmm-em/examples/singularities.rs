@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout)]
 
 use gmm_core::{Covariance, Streams};
-use gmm_em::{Action, Em, Outcome, Seedings, Singularities, fit};
+use gmm_em::{Action, Em, Outcome, Singularities, fit};
 use reference::{Family, data, flat_model, table};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Singularities::Regularise(0.01),
         Singularities::BoundRatio(100.0),
     ] {
-        let em = Em { restarts: 30, seedings: Seedings::KMeansPlusPlus, singularities: policy, ..Em::default() };
+        let em = Em { restarts: 30, singularities: policy, ..Em::default() };
         let estimate = fit(&model, &rows, &em, &Streams::new(1), &|_| {})?;
         let variance = |c: &Covariance| c.as_symmetric().entries()[0];
         let sd = estimate.mixture.covariances().iter().map(variance).fold(f64::INFINITY, f64::min).sqrt();

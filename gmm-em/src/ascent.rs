@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use gmm_core::{Data, Mixture, Model, SeedingError, Shape, Streams, Structure, Workspace};
 
 use crate::collapse::can_collapse;
-use crate::{Climb, CollapseRule, Em, EmError, Gradient, Objective, Seedings, Singularities, ascend, climb, gradient};
+use crate::{Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, ascend, climb, gradient};
 
 /// What all methods are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +18,8 @@ pub struct Plan {
     pub tolerance: f64,
     /// The most iterations of a climb.
     pub max_iterations: usize,
-    /// How the restarts are seeded.
-    pub seedings: Seedings,
+    /// How the restarts start.
+    pub starts: Starts,
     /// When a component counts as collapsed.
     pub collapse: CollapseRule,
     /// What is done then, or against it.
@@ -34,8 +34,8 @@ pub trait Ascent: Sync {
     /// Checks what [`fit`](crate::fit) takes for granted, without running it.
     ///
     /// # Errors
-    /// [`EmError`]: settings out of range, a concentration below 1, fewer rows than components, or data whose
-    /// likelihood has no maximum.
+    /// [`EmError`]: settings out of range, a given start that does not fit, a concentration below 1, fewer rows than
+    /// components, or data whose likelihood has no maximum.
     fn check(&self, model: &Model, data: &Data) -> Result<(), EmError>;
 
     /// Climbs from `start` (of the model's structure), calling `progress(iteration, objective)` on the way. Random
@@ -58,7 +58,7 @@ impl Ascent for Em {
             restarts: self.restarts,
             tolerance: self.tolerance,
             max_iterations: self.max_iterations,
-            seedings: self.seedings,
+            starts: self.starts.clone(),
             collapse: self.collapse.clone(),
             singularities: self.singularities,
         }
@@ -88,7 +88,7 @@ impl Ascent for Gradient {
             restarts: self.restarts,
             tolerance: self.tolerance,
             max_iterations: self.max_iterations,
-            seedings: self.seedings,
+            starts: self.starts.clone(),
             collapse: self.collapse.clone(),
             singularities: self.singularities,
         }
@@ -117,8 +117,9 @@ pub(crate) fn check_plan(model: &Model, data: &Data, plan: &Plan) -> Result<(), 
         return Err(SeedingError::TooFewRows { k: model.k(), n: data.n() }.into());
     }
     let positive = |x: f64| x >= 0.0 && x.is_finite();
-    let Plan { objective, restarts, tolerance, max_iterations, collapse, singularities, .. } = plan;
+    let Plan { objective, restarts, tolerance, max_iterations, collapse, singularities, starts } = plan;
     check_setting("restarts", *restarts as f64, "at least 1", *restarts > 0)?;
+    starts.check(model, *restarts)?;
     check_setting("max_iterations", *max_iterations as f64, "at least 1", *max_iterations > 0)?;
     check_setting("tolerance", *tolerance, "finite and not negative", positive(*tolerance))?;
     check_setting(

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::collapse::{Collapse, CollapseReason, find};
 use crate::ledger::Ledger;
 use crate::map::{Height, Map};
-use crate::{Action, Ascent, Em, Ending, Singularity, Stop};
+use crate::{Action, Ascent, Em, Ending, Singularity, StartError, Stop};
 
 /// Why a fit cannot run, or has no result.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -14,6 +14,9 @@ pub enum EmError {
     /// There are no starting points.
     #[error(transparent)]
     Seeding(#[from] SeedingError),
+    /// The given start does not fit the model.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// A setting is out of range.
     #[error("{name} is {value}: it must be {expected}")]
     Setting {
@@ -250,8 +253,8 @@ pub fn climb(
 /// Checks what [`fit`](crate::fit) takes for granted, without running it.
 ///
 /// # Errors
-/// [`EmError`]: settings out of range, a concentration below 1, fewer rows than components, or data whose likelihood
-/// has no maximum.
+/// [`EmError`]: settings out of range, a given start that does not fit, a concentration below 1, fewer rows than
+/// components, or data whose likelihood has no maximum.
 pub fn check<A: Ascent>(model: &Model, data: &Data, settings: &A) -> Result<(), EmError> {
     settings.check(model, data)
 }

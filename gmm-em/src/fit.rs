@@ -1,12 +1,13 @@
 //! Restarts: many climbs in parallel, the best one that did not collapse.
 
-use gmm_core::{Data, Mixture, Model, Seeding, Streams, Workspace, seed_mixture};
+use gmm_core::{Data, Mixture, Model, Streams, Workspace};
 use rayon::prelude::*;
 
 use crate::climb::{Climb, EmError, Outcome};
 use crate::remedy::Remedy;
 use crate::saddle::{equal_pair, split};
-use crate::{Ascent, Criteria, Objective, Plan, Singularity, Stop};
+use crate::starts::{Drawn, draw};
+use crate::{Ascent, Criteria, Objective, Singularity, Start, Stop};
 
 /// How often a restart that ends with two equal components, or with components that another numbering fits better under
 /// unequal concentrations, climbs again from there.
@@ -15,13 +16,13 @@ const ESCAPES: usize = 3;
 /// The record of one restart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restart {
-    /// How it was seeded.
-    pub seeding: Seeding,
+    /// What it started from.
+    pub start: Start,
     /// How it ended.
     pub outcome: Outcome,
     /// Iterations taken by the climbs that led on: M-steps, or steps of the optimiser.
     pub iterations: usize,
-    /// Passes over all rows, those of climbs that were tried and left included.
+    /// Passes over all rows, those of short runs and of climbs that were tried and left included.
     pub sweeps: usize,
     /// The objective that it reached.
     pub objective: f64,
@@ -78,7 +79,7 @@ pub struct Progress {
     pub finished: bool,
 }
 
-/// Climbs `settings.restarts` times, by EM or along gradients, restart r from its own seeds drawn from the stream
+/// Climbs `settings.restarts` times, by EM or along gradients, restart r from its own start drawn from the stream
 /// `streams.rng(r)` (so both methods have the same starts) and with the streams `streams.split(r)` for what is random
 /// on the way, in the current rayon pool, and keeps the highest objective among the restarts that did not collapse. The
 /// result does not depend on the number of threads.
@@ -97,21 +98,20 @@ pub fn fit<A: Ascent>(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<PointEstimate, EmError> {
     settings.check(model, data)?;
-    let Plan { restarts: n_restarts, seedings, .. } = settings.plan();
+    let plan = settings.plan();
     // Collected as they are, so that the error that counts is that of the first restart, not of the first in time.
-    let climbs: Vec<Result<(Climb, Model), EmError>> = (0..n_restarts)
+    let runs: Vec<Result<Run, EmError>> = (0..plan.restarts)
         .into_par_iter()
         .map_init(Workspace::new, |workspace, restart| {
             run(model, data, settings, streams, restart, workspace, progress)
         })
         .collect();
-    let climbs = climbs.into_iter().collect::<Result<Vec<(Climb, Model)>, EmError>>()?;
+    let runs = runs.into_iter().collect::<Result<Vec<Run>, EmError>>()?;
 
-    let restarts: Vec<Restart> = climbs
+    let restarts: Vec<Restart> = runs
         .iter()
-        .enumerate()
-        .map(|(restart, (climb, _))| Restart {
-            seeding: seedings.of(restart),
+        .map(|Run { start, climb, .. }| Restart {
+            start: *start,
             outcome: climb.outcome.clone(),
             iterations: climb.iterations,
             sweeps: climb.sweeps,
@@ -119,14 +119,14 @@ pub fn fit<A: Ascent>(
             mixture: climb.mixture.clone(),
         })
         .collect();
-    let of_restart = |(restart, (climb, _)): (usize, &(Climb, Model))| {
-        climb.singularities.iter().cloned().map(move |event| Singularity { restart, ..event }).collect::<Vec<_>>()
+    let of_restart = |(restart, run): (usize, &Run)| {
+        run.climb.singularities.iter().cloned().map(move |event| Singularity { restart, ..event }).collect::<Vec<_>>()
     };
-    let singularities = climbs.iter().enumerate().flat_map(of_restart).collect();
+    let singularities = runs.iter().enumerate().flat_map(of_restart).collect();
     let mut best: Option<(usize, Stop, Climb, Model)> = None;
     let mut collapses = Vec::new();
     let mut decreased = None;
-    for (index, (climb, model)) in climbs.into_iter().enumerate() {
+    for (index, Run { climb, model, .. }) in runs.into_iter().enumerate() {
         match &climb.outcome {
             Outcome::Collapsed(collapse) => collapses.push(collapse.clone()),
             Outcome::Decreased { iteration, from, to } => {
@@ -162,7 +162,16 @@ pub fn fit<A: Ascent>(
     })
 }
 
-/// One restart: all its climbs as one, and the model of where they ended.
+/// What one restart came to.
+struct Run {
+    start: Start,
+    /// All its climbs as one.
+    climb: Climb,
+    /// The model of where it ended.
+    model: Model,
+}
+
+/// One restart.
 fn run<A: Ascent>(
     model: &Model,
     data: &Data,
@@ -171,9 +180,10 @@ fn run<A: Ascent>(
     restart: usize,
     workspace: &mut Workspace,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(Climb, Model), EmError> {
-    let Plan { objective, seedings, singularities, .. } = settings.plan();
+) -> Result<Run, EmError> {
+    let plan = settings.plan();
     let (mut rng, streams) = (streams.rng(restart as u64), streams.split(restart as u64));
+    let Drawn { mixture, start, sweeps } = draw(&plan, restart, model, data, &mut rng, workspace)?;
     let mut climb = |model: &Model, start: Mixture, passed: usize| {
         let mut report = |iteration: usize, objective: f64| {
             progress(Progress { restart, iteration: passed + iteration, objective, finished: false });
@@ -181,10 +191,10 @@ fn run<A: Ascent>(
         settings.climb(model, data, start, &streams, workspace, &mut report)
     };
     let mut model = model.clone();
-    let mut remedy = Remedy::new(singularities);
+    let mut remedy = Remedy::new(plan.singularities);
     let mut escapes = ESCAPES;
-    let start = seed_mixture(&model, data, seedings.of(restart), &mut rng)?;
-    let mut result = climb(&model, start, 0);
+    let mut result = climb(&model, mixture, 0);
+    result.sweeps += sweeps;
     loop {
         match &result.outcome {
             Outcome::Collapsed(collapse) => {
@@ -201,7 +211,7 @@ fn run<A: Ascent>(
                 escapes -= 1;
                 let pair = equal_pair(&result.mixture);
                 let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
-                let numbered = model.best_numbering(&result.mixture).filter(|_| objective == Objective::Posterior);
+                let numbered = model.best_numbering(&result.mixture).filter(|_| plan.objective == Objective::Posterior);
                 let Some(start) = apart.or(numbered) else { break };
                 let other = climb(&model, start, result.iterations);
                 if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
@@ -215,5 +225,5 @@ fn run<A: Ascent>(
     }
     let (iteration, objective) = (result.iterations, result.objective());
     progress(Progress { restart, iteration, objective, finished: true });
-    Ok((result, model))
+    Ok(Run { start, climb: result, model })
 }

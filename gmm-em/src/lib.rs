@@ -2,8 +2,9 @@
 //! ascent.
 //!
 //! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
-//! collapse; what else can be done about a collapse, or against it, is one of [`Singularities`]. [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`],
-//! in unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
+//! collapse; where they start, [`Starts`] says, and what is done about a collapse, or against it, [`Singularities`].
+//! [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`], in
+//! unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
 //! same sweep and the same posterior: EM goes to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors
 //! and intervals of an estimate.
 //!
@@ -28,6 +29,7 @@ mod collapse;
 mod criteria;
 mod settings;
 mod singularities;
+mod starts;
 
 mod constraint;
 mod ledger;
@@ -50,8 +52,9 @@ pub use collapse::{Collapse, CollapseReason, CollapseRule};
 pub use criteria::Criteria;
 pub use fit::{PointEstimate, Progress, Restart, fit};
 pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreachable, ascend};
-pub use settings::{Em, Objective, Seedings, Stop};
+pub use settings::{Em, Objective, Stop};
 pub use singularities::{Action, Ending, Singularities, Singularity};
+pub use starts::{Start, StartError, Starts};
 pub use uncertainty::{
     Interval, MAX_PARAMETERS, NoStandardErrors, Parameter, StandardErrors, Uncertainty, observed_information,
     uncertainty,

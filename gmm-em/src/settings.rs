@@ -1,8 +1,6 @@
 //! The settings of EM, and how a climb can stop.
 
-use gmm_core::Seeding;
-
-use crate::{CollapseRule, Singularities};
+use crate::{CollapseRule, Singularities, Starts};
 
 /// What is maximised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,30 +10,6 @@ pub enum Objective {
     Likelihood,
     /// ln L + ln prior: the mode of the joint posterior density of (w, mu, S).
     Posterior,
-}
-
-/// How the restarts are seeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Seedings {
-    /// All by k-means++.
-    KMeansPlusPlus,
-    /// All by random rows.
-    RandomRows,
-    /// By k-means++ and by random rows in turn: more different starts than either.
-    #[default]
-    Alternate,
-}
-
-impl Seedings {
-    /// The seeding of one restart.
-    pub fn of(self, restart: usize) -> Seeding {
-        match self {
-            Seedings::KMeansPlusPlus => Seeding::KMeansPlusPlus,
-            Seedings::RandomRows => Seeding::RandomRows,
-            Seedings::Alternate if restart.is_multiple_of(2) => Seeding::KMeansPlusPlus,
-            Seedings::Alternate => Seeding::RandomRows,
-        }
-    }
 }
 
 /// Settings of [`fit`](crate::fit).
@@ -50,8 +24,8 @@ pub struct Em {
     pub tolerance: f64,
     /// The most iterations of one climb, of which a restart may hold several; at least 1.
     pub max_iterations: usize,
-    /// How the restarts are seeded.
-    pub seedings: Seedings,
+    /// How the restarts start.
+    pub starts: Starts,
     /// When a component counts as collapsed. Used only without a prior on the components.
     pub collapse: CollapseRule,
     /// What is done then, or against it.
@@ -59,15 +33,15 @@ pub struct Em {
 }
 
 impl Default for Em {
-    /// Likelihood, 20 restarts, tolerance 1e-10, at most 10,000 iterations, seedings in turn, the default rule, and a
-    /// restart that collapses ends.
+    /// Likelihood, 20 restarts, tolerance 1e-10, at most 10,000 iterations, starts by k-means++, the default rule, and
+    /// a restart that collapses ends.
     fn default() -> Self {
         Self {
             objective: Objective::default(),
             restarts: 20,
             tolerance: 1e-10,
             max_iterations: 10_000,
-            seedings: Seedings::default(),
+            starts: Starts::default(),
             collapse: CollapseRule::default(),
             singularities: Singularities::default(),
         }

@@ -6,8 +6,8 @@ use gmm_core::{
     Shape, Streams, Structure, Symmetric, Workspace, seed_mixture, sweep,
 };
 use gmm_em::{
-    Adam, CollapseReason, Coordinates, Decay, Em, EmError, Gradient, Lbfgs, Objective, Optimizer, Outcome, Stop,
-    ascend, fit,
+    Adam, CollapseReason, Coordinates, Decay, Em, EmError, Gradient, Lbfgs, Objective, Optimizer, Outcome, Starts,
+    Stop, ascend, fit,
 };
 use rand::RngExt;
 use reference::{data as rows_of, flat_model, table};
@@ -201,8 +201,8 @@ fn both_optimisers_end_at_the_mode_of_one_to_five() {
     let lbfgs =
         Gradient { tolerance: 1e-14, optimizer: Optimizer::Lbfgs(Lbfgs::default()), ..adam(source.clone(), 1000) };
     for (settings, bound) in [(adam(source, 1000), 1e-6), (adam(Adam::default(), 2000), 1e-6), (lbfgs, 1e-8)] {
-        for seedings in [gmm_em::Seedings::RandomRows, gmm_em::Seedings::KMeansPlusPlus] {
-            let settings = Gradient { seedings, ..settings.clone() };
+        for starts in [Starts::RandomRows, Starts::KMeansPlusPlus] {
+            let settings = Gradient { starts, ..settings.clone() };
             let estimate = fit(&model, &data, &settings, &Streams::new(3), &|_| {}).unwrap();
             assert!((estimate.objective - mode).abs() < bound, "{settings:?}: {}", estimate.objective);
             assert!(estimate.iterations <= settings.max_iterations);

@@ -1,6 +1,6 @@
 //! The settings of gradient ascent and of its optimisers.
 
-use crate::{CollapseRule, Objective, Seedings, Singularities};
+use crate::{CollapseRule, Objective, Singularities, Starts};
 
 /// Settings of [`fit`](crate::fit) by gradient ascent.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +22,8 @@ pub struct Gradient {
     /// The objective on all rows is recorded at the start, after every so many iterations, and at the end; at least 1.
     /// With minibatches each record costs a pass over the rows.
     pub log_every: usize,
-    /// How the restarts are seeded.
-    pub seedings: Seedings,
+    /// How the restarts start.
+    pub starts: Starts,
     /// When a component counts as collapsed. Used only without a prior on the components.
     pub collapse: CollapseRule,
     /// What is done then: one of the policies that need no M-step.
@@ -31,7 +31,8 @@ pub struct Gradient {
 }
 
 impl Default for Gradient {
-    /// L-BFGS on the likelihood, all rows, 20 restarts, tolerance 1e-10, at most 1000 iterations, a record every 10.
+    /// L-BFGS on the likelihood, all rows, 20 restarts, tolerance 1e-10, at most 1000 iterations, a record every 10,
+    /// starts by k-means++.
     fn default() -> Self {
         Self {
             optimizer: Optimizer::default(),
@@ -41,7 +42,7 @@ impl Default for Gradient {
             tolerance: 1e-10,
             max_iterations: 1000,
             log_every: 10,
-            seedings: Seedings::default(),
+            starts: Starts::default(),
             collapse: CollapseRule::default(),
             singularities: Singularities::default(),
         }
