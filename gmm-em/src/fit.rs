@@ -3,11 +3,12 @@
 use gmm_core::{Data, Mixture, Model, Streams, Workspace};
 use rayon::prelude::*;
 
+use crate::atlas::modes;
 use crate::climb::{Climb, EmError, Outcome};
 use crate::remedy::Remedy;
 use crate::saddle::{equal_pair, split};
 use crate::starts::{Drawn, draw};
-use crate::{Ascent, Criteria, Objective, Singularity, Start, Stop};
+use crate::{Ascent, Criteria, Mode, Objective, Singularity, Start, Stop};
 
 /// How often a restart that ends with two equal components, or with components that another numbering fits better under
 /// unequal concentrations, climbs again from there.
@@ -64,6 +65,8 @@ pub struct PointEstimate {
     pub restarts: Vec<Restart>,
     /// The near-singular events of all restarts, in order. Climbs that were tried and left leave none.
     pub singularities: Vec<Singularity>,
+    /// Where they ended, best first; the first is the estimate.
+    pub modes: Vec<Mode>,
 }
 
 /// A sign of life from a restart.
@@ -122,6 +125,7 @@ pub fn fit<A: Ascent>(
     let of_restart = |(restart, run): (usize, &Run)| {
         run.climb.singularities.iter().cloned().map(move |event| Singularity { restart, ..event }).collect::<Vec<_>>()
     };
+    let modes = modes(&restarts, model, data.n(), &plan);
     let singularities = runs.iter().enumerate().flat_map(of_restart).collect();
     let mut best: Option<(usize, Stop, Climb, Model)> = None;
     let mut collapses = Vec::new();
@@ -159,6 +163,7 @@ pub fn fit<A: Ascent>(
         best,
         restarts,
         singularities,
+        modes,
     })
 }
 

@@ -2,7 +2,8 @@
 //! ascent.
 //!
 //! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
-//! collapse; where they start, [`Starts`] says, and what is done about a collapse, or against it, [`Singularities`].
+//! collapse, with an atlas of the [`modes`] that they reached; where they start, [`Starts`] says, and what is done about a
+//! collapse, or against it, [`Singularities`].
 //! [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`], in
 //! unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
 //! same sweep and the same posterior: EM goes to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors
@@ -40,6 +41,8 @@ mod gradient;
 
 mod ascent;
 
+mod atlas;
+mod divergence;
 mod fit;
 mod remedy;
 mod saddle;
@@ -47,6 +50,7 @@ mod saddle;
 mod uncertainty;
 
 pub use ascent::{Ascent, Plan};
+pub use atlas::{Mode, ModeKind, modes};
 pub use climb::{Climb, EmError, Outcome, check, climb};
 pub use collapse::{Collapse, CollapseReason, CollapseRule};
 pub use criteria::Criteria;

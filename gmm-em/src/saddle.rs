@@ -7,31 +7,15 @@ use gmm_core::{Covariance, Mixture, Structure};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::divergence::divergence;
+
 /// Two components closer than this are called equal: for a shared covariance, means within 0.3 standard deviations.
 const EQUAL: f64 = 0.1;
 
-/// A pair of components that are almost equal, by the symmetrised Kullback-Leibler divergence.
-///
-/// ```text
-/// J(a, b) = 1/2 [ tr(S_b^-1 S_a) + tr(S_a^-1 S_b) - 2 d + (mu_a - mu_b)' (S_a^-1 + S_b^-1) (mu_a - mu_b) ]
-/// ```
+/// A pair of components that are almost equal, by their [`divergence`].
 pub(crate) fn equal_pair(mixture: &Mixture) -> Option<(usize, usize)> {
     let pairs = (0..mixture.k()).flat_map(|b| (0..b).map(move |a| (a, b)));
-    pairs.into_iter().find(|&(a, b)| divergence(mixture, a, b) < EQUAL)
-}
-
-fn divergence(mixture: &Mixture, a: usize, b: usize) -> f64 {
-    let (s, t) = (mixture.covariance(a), mixture.covariance(b));
-    let means =
-        s.squared_distance(mixture.mean(b), mixture.mean(a)) + t.squared_distance(mixture.mean(a), mixture.mean(b));
-    let traces = trace(s, t) + trace(t, s) - 2.0 * mixture.d() as f64;
-    0.5 * (means + traces)
-}
-
-/// `tr(inverse(s) t)` for two covariances of one shape.
-fn trace(s: &Covariance, t: &Covariance) -> f64 {
-    let (s, t) = (s.to_matrix(), t.to_matrix());
-    s.cholesky().map_or(f64::INFINITY, |factor| factor.solve(&t).trace())
+    pairs.into_iter().find(|&(a, b)| divergence((mixture, a), (mixture, b)) < EQUAL)
 }
 
 /// The mixture with components a and b moved apart, one standard deviation each along a random direction, sharing

@@ -5,7 +5,10 @@ use gmm_core::{
     ComponentPrior, Covariance, Data, Mixture, Model, Prior, Rule, Seeding, Shape, Streams, Structure, Workspace,
     seed_mixture, sweep,
 };
-use gmm_em::{Ascent, Em, EmError, Gradient, Outcome, PointEstimate, Start, StartError, Starts, check, climb, fit};
+use gmm_em::{
+    Ascent, Em, EmError, Gradient, Objective, Outcome, PointEstimate, Start, StartError, Starts, Stop, check, climb,
+    fit,
+};
 use reference::{Family, data as rows_of, flat_model, table};
 
 fn faithful() -> Data {
@@ -236,4 +239,19 @@ fn where_all_short_runs_collapse_the_restart_does_too() {
     let error = fit(&model, &data, &Em { starts, ..Em::default() }, &Streams::new(1), &|_| {}).unwrap_err();
     let EmError::AllCollapsed { collapses } = &error else { panic!("{error}") };
     assert_eq!(collapses.len(), 20);
+}
+
+#[test]
+fn em_em_reaches_the_best_optimum_more_often_than_random_rows() {
+    let (data, objective) = (rows_of(&table("iris").rows), Objective::Posterior);
+    let model = Model::with_default_prior(3, Structure::Free(Shape::Full), &data).unwrap();
+    let hits = |starts| {
+        let em = Em { objective, restarts: 60, starts, ..Em::default() };
+        let estimate = fit(&model, &data, &em, &Streams::new(9), &|_| {}).unwrap();
+        assert_eq!(estimate.stop, Stop::Converged);
+        (estimate.objective, estimate.modes[0].restarts.len())
+    };
+    let ((low, rows), (high, short)) =
+        (hits(Starts::RandomRows), hits(Starts::BestOfShort { runs: 10, iterations: 10 }));
+    assert!(high >= low - 1e-6 && short > 2 * rows, "{low} {rows}, {high} {short}");
 }
