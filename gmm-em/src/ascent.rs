@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use gmm_core::{Data, Mixture, Model, SeedingError, Shape, Streams, Structure, Workspace};
 
 use crate::collapse::can_collapse;
-use crate::{Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, ascend, climb, gradient};
+use crate::{
+    Acceleration, Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, ascend, climb, gradient,
+};
 
 /// What all methods are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +67,10 @@ impl Ascent for Em {
     }
 
     fn check(&self, model: &Model, data: &Data) -> Result<(), EmError> {
+        if let (Acceleration::Squarem, Singularities::Regularise(constant)) = (self.acceleration, self.singularities) {
+            let expected = "left out with acceleration, which needs an objective that rises";
+            return check_setting("singularities", constant, expected, false);
+        }
         check_plan(model, data, &self.plan())
     }
 

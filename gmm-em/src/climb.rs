@@ -1,4 +1,4 @@
-//! One ascent of EM from a given mixture: sweep, posterior mode, repeat.
+//! One ascent of EM from a given mixture: sweep, posterior mode, extrapolation if asked for, repeat.
 
 use gmm_core::{Covariance, Data, Mixture, Model, SeedingError, Shape, Workspace};
 use thiserror::Error;
@@ -6,7 +6,8 @@ use thiserror::Error;
 use crate::collapse::{Collapse, CollapseReason, find};
 use crate::ledger::Ledger;
 use crate::map::{Height, Map};
-use crate::{Action, Ascent, Em, Ending, Singularity, StartError, Stop};
+use crate::squarem::Squarem;
+use crate::{Acceleration, Action, Ascent, Em, Ending, Singularity, StartError, Stop};
 
 /// Why a fit cannot run, or has no result.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -122,8 +123,8 @@ pub struct Climb {
     pub ln_likelihood: f64,
     /// `sum_i ln max_k r_ik` at `mixture`.
     pub ln_classification: f64,
-    /// The limit of the objective: by Aitken's extrapolation of the last three values, or what the optimiser expects
-    /// (infinite with minibatches).
+    /// The limit of the objective: by Aitken's extrapolation of the last three values, a bound with
+    /// [`Squarem`](Acceleration::Squarem), or what the optimiser expects (infinite with minibatches).
     pub aitken_limit: f64,
     /// The near-singular events in their order, a collapse last.
     pub singularities: Vec<Singularity>,
@@ -180,8 +181,15 @@ pub fn climb(
     map.admit(&mut mixture);
     let mut trace = Vec::new();
     let mut spare = mixture.clone();
+    let mut squarem = match settings.acceleration {
+        Acceleration::None => None,
+        Acceleration::Squarem => Some(Squarem::new(map.model(), data)),
+    };
     let (outcome, totals) = loop {
         let Height { objective, totals } = map.expect(&mixture);
+        if squarem.as_mut().is_some_and(|squarem| squarem.rejects(objective, &trace, &mut mixture)) {
+            continue;
+        }
         let iteration = trace.len();
         let collapsed = |component, reason| Outcome::Collapsed(Collapse { component, iteration, reason });
         let found = |map: &Map<'_>| match map.is_constrained() {
@@ -206,9 +214,12 @@ pub fn climb(
         }
         trace.push(objective);
         progress(iteration, objective);
+        if let Some(squarem) = &mut squarem {
+            squarem.see(&trace);
+        }
         let converged = match map.may_fall() {
             true => has_settled(&trace, settings.tolerance),
-            false => has_converged(&trace, settings.tolerance),
+            false => has_converged(&trace, limit(&trace, &squarem), settings.tolerance),
         };
         if converged || iteration == settings.max_iterations {
             let stop = if converged { Stop::Converged } else { Stop::MaxIterations };
@@ -223,6 +234,11 @@ pub fn climb(
         if let Err(degenerate) = ended {
             break (collapsed(degenerate.component, CollapseReason::Singular), totals);
         }
+        if let Some(squarem) = &mut squarem
+            && squarem.propose(&mixture, &mut spare, map.posterior())
+        {
+            map.admit(&mut spare);
+        }
         std::mem::swap(&mut mixture, &mut spare);
     };
     if let Outcome::Collapsed(Collapse { component, iteration, reason }) = &outcome {
@@ -236,8 +252,8 @@ pub fn climb(
         mixture,
         outcome,
         aitken_limit: match map.may_fall() {
-            true => limit(&trace),
-            false => aitken_limit(&trace),
+            true => settled_limit(&trace),
+            false => limit(&trace, &squarem),
         },
         iterations: trace.len().saturating_sub(1),
         trace,
@@ -259,12 +275,17 @@ pub fn check<A: Ascent>(model: &Model, data: &Data, settings: &A) -> Result<(), 
     settings.check(model, data)
 }
 
-/// The last gain and, extrapolated as a geometric series, all gains to come are within the tolerance. Gains that
-/// rounding swallows count as convergence.
-fn has_converged(trace: &[f64], tolerance: f64) -> bool {
+/// The last gain and all gains to come up to the limit are within the tolerance. Gains that rounding swallows count as
+/// convergence.
+fn has_converged(trace: &[f64], limit: f64, tolerance: f64) -> bool {
     let [.., before, last] = trace else { return false };
     let (gain, bound) = (last - before, tolerance * (1.0 + last.abs()));
-    gain <= 0.0 || (gain <= bound && aitken_limit(trace) - last <= bound)
+    gain <= 0.0 || (gain <= bound && limit - last <= bound)
+}
+
+/// The limit of the objective.
+fn limit(trace: &[f64], squarem: &Option<Squarem>) -> f64 {
+    squarem.as_ref().map_or_else(|| aitken_limit(trace), |squarem| squarem.limit(trace))
 }
 
 /// Aitken's limit of a linearly converging sequence, from its last three values; infinite where gains do not shrink.
@@ -294,11 +315,11 @@ fn has_settled(trace: &[f64], tolerance: f64) -> bool {
     let (earlier, change) = ((b - a).abs(), (c - b).abs());
     let (bound, rounding) = (tolerance * (1.0 + c.abs()), 4.0 * f64::EPSILON * c.abs());
     let within = |change: f64| change <= bound.max(rounding);
-    within(earlier) && within(change) && (change <= rounding || within((limit(trace) - c).abs()))
+    within(earlier) && within(change) && (change <= rounding || within((settled_limit(trace) - c).abs()))
 }
 
 /// [`aitken_limit`] of a sequence that may fall.
-fn limit(trace: &[f64]) -> f64 {
+fn settled_limit(trace: &[f64]) -> f64 {
     match trace {
         [.., a, b, c] if c < b => -aitken_limit(&[-a, -b, -c]),
         _ => aitken_limit(trace),
@@ -339,17 +360,17 @@ mod tests {
     fn the_aitken_limit_of_a_geometric_series_is_its_limit() {
         let trace: Vec<f64> = (0..10).map(|t| 5.0 - 0.5f64.powi(t)).collect();
         assert!((aitken_limit(&trace) - 5.0).abs() < 1e-12);
-        assert!(!has_converged(&trace, 1e-4));
-        assert!(has_converged(&trace, 1e-3));
+        assert!(!has_converged(&trace, aitken_limit(&trace), 1e-4));
+        assert!(has_converged(&trace, aitken_limit(&trace), 1e-3));
     }
 
     #[test]
     fn a_sequence_that_may_fall_settles_at_its_limit_from_either_side() {
         let falling: Vec<f64> = (0..10).map(|t| 5.0 + 0.5f64.powi(t)).collect();
-        assert!((limit(&falling) - 5.0).abs() < 1e-12);
+        assert!((settled_limit(&falling) - 5.0).abs() < 1e-12);
         assert!(!has_settled(&falling, 1e-4) && has_settled(&falling, 1e-3));
         let rising: Vec<f64> = falling.iter().map(|x| -x).collect();
-        assert_eq!(limit(&rising), -limit(&falling));
+        assert_eq!(settled_limit(&rising), -settled_limit(&falling));
         assert!(!has_settled(&rising, 1e-4) && has_settled(&rising, 1e-3));
         // Turning from rise to fall is no rest.
         assert!(!has_settled(&[0.0, 1.0, 1.0, 0.9], 1e-3));
@@ -361,6 +382,6 @@ mod tests {
         // Gains of 1e-8 that shrink by 1e-5 each: a hundred thousand times more is to come.
         let trace: Vec<f64> = (0..5).map(|t| -1e-3 * 0.99999f64.powi(t)).collect();
         assert!(trace[4] - trace[3] < 1.1e-8);
-        assert!(!has_converged(&trace, 1e-7));
+        assert!(!has_converged(&trace, aitken_limit(&trace), 1e-7));
     }
 }

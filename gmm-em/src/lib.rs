@@ -4,7 +4,7 @@
 //! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
 //! collapse, with an atlas of the [`modes`] that they reached; where they start, [`Starts`] says, and what is done about a
 //! collapse, or against it, [`Singularities`].
-//! [`climb`] is one climb of EM from a given mixture, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`], in
+//! [`climb`] is one climb of EM from a given mixture, sped up by an [`Acceleration`] if asked for, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`], in
 //! unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
 //! same sweep and the same posterior: EM goes to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors
 //! and intervals of an estimate.
@@ -36,6 +36,8 @@ mod constraint;
 mod ledger;
 mod map;
 
+mod squarem;
+
 mod climb;
 mod gradient;
 
@@ -56,7 +58,7 @@ pub use collapse::{Collapse, CollapseReason, CollapseRule};
 pub use criteria::Criteria;
 pub use fit::{PointEstimate, Progress, Restart, fit};
 pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreachable, ascend};
-pub use settings::{Em, Objective, Stop};
+pub use settings::{Acceleration, Em, Objective, Stop};
 pub use singularities::{Action, Ending, Singularities, Singularity};
 pub use starts::{Start, StartError, Starts};
 pub use uncertainty::{

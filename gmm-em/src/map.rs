@@ -136,6 +136,11 @@ impl<'a> Map<'a> {
         self.statistics.weights()
     }
 
+    /// The posterior of the latest M-step.
+    pub(crate) fn posterior(&self) -> &Posterior {
+        &self.posterior
+    }
+
     /// E-steps so far.
     pub(crate) fn sweeps(&self) -> usize {
         self.sweeps
