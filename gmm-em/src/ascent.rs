@@ -6,7 +6,8 @@ use gmm_core::{Data, Mixture, Model, SeedingError, Shape, Streams, Structure, Wo
 
 use crate::collapse::can_collapse;
 use crate::{
-    Acceleration, Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, ascend, climb, gradient,
+    Acceleration, Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, Stepwise, ascend, climb,
+    gradient, stepwise,
 };
 
 /// What all methods are told.
@@ -18,7 +19,7 @@ pub struct Plan {
     pub restarts: usize,
     /// How far from its limit a climb may stop, relative to 1 + |objective|.
     pub tolerance: f64,
-    /// The most iterations of a climb.
+    /// The most iterations of a climb, or passes.
     pub max_iterations: usize,
     /// How the restarts start.
     pub starts: Starts,
@@ -114,6 +115,36 @@ impl Ascent for Gradient {
         progress: &mut dyn FnMut(usize, f64),
     ) -> Climb {
         ascend(model, data, start, self, streams, workspace, progress)
+    }
+}
+
+impl Ascent for Stepwise {
+    fn plan(&self) -> Plan {
+        Plan {
+            objective: self.objective,
+            restarts: self.restarts,
+            tolerance: self.tolerance,
+            max_iterations: self.passes,
+            starts: self.starts.clone(),
+            collapse: self.collapse.clone(),
+            singularities: self.singularities,
+        }
+    }
+
+    fn check(&self, model: &Model, data: &Data) -> Result<(), EmError> {
+        stepwise::check(model, data, self)
+    }
+
+    fn climb(
+        &self,
+        model: &Model,
+        data: &Data,
+        start: Mixture,
+        streams: &Streams,
+        workspace: &mut Workspace,
+        progress: &mut dyn FnMut(usize, f64),
+    ) -> Climb {
+        stepwise::stepwise(model, data, start, self, streams, workspace, progress)
     }
 }
 

@@ -347,7 +347,7 @@ fn worst_condition(mixture: &Mixture) -> f64 {
 }
 
 /// The component whose covariance has the smallest eigenvalue on scaled data.
-fn thinnest(mixture: &Mixture, sds: &[f64]) -> usize {
+pub(crate) fn thinnest(mixture: &Mixture, sds: &[f64]) -> usize {
     let eigenvalues: Vec<f64> = mixture.covariances().iter().map(|c| c.smallest_scaled_eigenvalue(sds)).collect();
     (0..eigenvalues.len()).min_by(|&a, &b| eigenvalues[a].total_cmp(&eigenvalues[b])).unwrap_or(0)
 }

@@ -5,7 +5,7 @@
 //! collapse, with an atlas of the [`modes`] that they reached; where they start, [`Starts`] says, and what is done about a
 //! collapse, or against it, [`Singularities`].
 //! [`climb`] is one climb of EM from a given mixture, sped up by an [`Acceleration`] if asked for, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`], in
-//! unconstrained [`Coordinates`]). All work on any of the nine covariance structures of [`gmm_core`], through the
+//! unconstrained [`Coordinates`]), [`stepwise`] one of EM with an M-step after every block of rows. All work on any of the nine covariance structures of [`gmm_core`], through the
 //! same sweep and the same posterior: EM goes to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors
 //! and intervals of an estimate.
 //!
@@ -40,6 +40,7 @@ mod squarem;
 
 mod climb;
 mod gradient;
+mod stepwise;
 
 mod ascent;
 
@@ -59,6 +60,7 @@ pub use criteria::Criteria;
 pub use fit::{PointEstimate, Progress, Restart, fit};
 pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreachable, ascend};
 pub use settings::{Acceleration, Em, Objective, Stop};
+pub use stepwise::{Stepwise, stepwise};
 pub use singularities::{Action, Ending, Singularities, Singularity};
 pub use starts::{Start, StartError, Starts};
 pub use uncertainty::{

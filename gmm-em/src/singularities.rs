@@ -69,6 +69,16 @@ impl Singularities {
         }
     }
 
+    /// An error, which says what is expected, if it acts within M-steps.
+    pub(crate) fn check_without_m_step(self, expected: &'static str) -> Result<(), EmError> {
+        match self {
+            Self::Fail | Self::ResetComponent | Self::RemoveComponent => Ok(()),
+            Self::FloorEigenvalues(x) | Self::Regularise(x) | Self::BoundRatio(x) => {
+                check_setting("singularities", x, expected, false)
+            }
+        }
+    }
+
     /// Whether it bounds the objective where a column is constant.
     pub(crate) fn bounds_constant_columns(self) -> bool {
         self.acts_in_m_step()

@@ -173,12 +173,9 @@ pub fn ascend(
 /// Checks what [`fit`](crate::fit) takes for granted.
 pub(crate) fn check(model: &Model, data: &Data, settings: &Gradient) -> Result<(), EmError> {
     check_plan(model, data, &settings.plan())?;
-    if let Singularities::FloorEigenvalues(x) | Singularities::Regularise(x) | Singularities::BoundRatio(x) =
-        settings.singularities
-    {
-        let expected = "left out with gradient ascent, which has no M-step: it can fail, reset or remove a component";
-        check_setting("singularities", x, expected, false)?;
-    }
+    settings.singularities.check_without_m_step(
+        "left out with gradient ascent, which has no M-step: it can fail, reset or remove a component",
+    )?;
     check_setting("log_every", settings.log_every as f64, "at least 1", settings.log_every > 0)?;
     if let Some(batch) = settings.batch {
         let valid = (1..=data.n()).contains(&batch);
