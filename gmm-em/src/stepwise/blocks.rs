@@ -64,7 +64,11 @@ impl<'a> Blocks<'a> {
         let (n, run) = (self.data.n(), self.run);
         let Some(block) = &mut self.block else { return self.data };
         let (start, end) = (index * n / self.n_blocks, (index + 1) * n / self.n_blocks);
-        let rows = (start..end).map(|place| (self.first + self.runs[place / run] * run + place % run) % n);
+        let rows = (start / run..end.div_ceil(run)).flat_map(|place| {
+            let begin = self.first + self.runs[place] * run;
+            let (from, to) = (start.saturating_sub(place * run), (end - place * run).min(run));
+            (begin + from..begin + to).map(|row| if row < n { row } else { row - n })
+        });
         // Never empty: there are no more blocks than rows.
         let _ = block.copy_rows(self.data, rows);
         block
