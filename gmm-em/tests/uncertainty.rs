@@ -382,15 +382,15 @@ fn all_four_agree_where_the_model_is_right_and_components_are_apart() {
 
 #[test]
 fn the_bits_do_not_depend_on_the_number_of_threads() {
-    for (n, d) in [(20_000, 2), (700, 5)] {
-        let data = clusters(n, d);
-        let model = &models(d, 3)[0];
+    let far = simulate(&pair_in_the_plane(), 9000, &Streams::new(55));
+    for (data, d, k) in [(far, 2, 2), (clusters(700, 5), 5, 3)] {
+        let model = &models(d, k)[0];
         let objective = Objective::Posterior;
         let em = Em { objective, restarts: 2, ..Em::default() };
         let mixture = fit(model, &data, &em, &Streams::new(3), &|_| {}).unwrap().mixture;
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let replicates = 20;
+            let replicates = 6;
             let hows = [
                 OBSERVED,
                 SANDWICH,
@@ -398,13 +398,56 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
                 StandardErrors::WeightedBootstrap { replicates },
             ];
             pool.install(|| {
-                let of = |how| uncertainty(model, &data, &mixture, objective, how, 0.9, &Streams::new(1)).unwrap();
+                let of = |how| uncertainty(model, &data, &mixture, objective, how, 0.5, &Streams::new(1)).unwrap();
                 hows.map(of)
             })
         };
         let one = run(1);
         for threads in [2, 5] {
             assert_eq!(run(threads), one);
+        }
+    }
+}
+
+#[test]
+fn standard_errors_have_the_units_of_the_columns_and_know_no_offset() {
+    let data = clusters(300, 3);
+    for structure in [Structure::Free(Shape::Full), Structure::Tied(Shape::Diagonal)] {
+        let model = flat(2, 3, structure);
+        let em = Em { restarts: 4, ..Em::default() };
+        let start = fit(&model, &data, &em, &Streams::new(1), &|_| {}).unwrap().mixture;
+        let mixture = maximum(&model, &data, start, Objective::Likelihood);
+        let (scales, offset) = ([2f64.powi(200), 1.0, 2f64.powi(-200)], [0.0, 1e5, 0.0]);
+        let values = data.values().iter().enumerate().map(|(i, x)| x * scales[i % 3] + offset[i % 3]).collect();
+        let moved = Data::new(values, 3).unwrap();
+        let means = (0..2).map(|k| (0..3).map(|j| mixture.mean(k)[j] * scales[j] + offset[j]).collect()).collect();
+        let scaled = |covariance: &Covariance| {
+            let mut factor = vec![0.0; covariance.whitener().len()];
+            covariance.write_factor(&mut factor);
+            let (shape, mut scaled) = (covariance.shape(), covariance.clone());
+            for i in 0..3 {
+                (0..=i).filter_map(|j| shape.index(i, j)).for_each(|index| factor[index] *= scales[i]);
+            }
+            scaled.set_factor(&factor).unwrap();
+            scaled
+        };
+        let covariances = mixture.covariances().iter().map(scaled).collect();
+        let other = Mixture::new(mixture.weights().to_vec(), means, covariances).unwrap();
+        for how in [OBSERVED, SANDWICH] {
+            let of = |data: &Data, mixture: &Mixture| {
+                uncertainty(&model, data, mixture, Objective::Likelihood, how, 0.9, &Streams::new(1)).unwrap()
+            };
+            let (plain, found) = (of(&data, &mixture), of(&moved, &other));
+            for ((a, b), parameter) in plain.intervals.iter().zip(&found.intervals).zip(Parameter::all(&model)) {
+                let unit = match parameter {
+                    Parameter::Weight { .. } => 1.0,
+                    Parameter::Mean { coordinate, .. } => scales[coordinate],
+                    Parameter::Covariance { i, j, .. } => scales[i] * scales[j],
+                };
+                let ratio = b.standard_error / a.standard_error / unit;
+                // The offset costs five digits of the rows.
+                assert!((ratio - 1.0).abs() < 1e-7, "{how:?}, {parameter}: {ratio}");
+            }
         }
     }
 }
