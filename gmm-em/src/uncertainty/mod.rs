@@ -30,8 +30,8 @@ pub use error::NoStandardErrors;
 pub use information::observed_information;
 pub use parameter::Parameter;
 
-/// The most free parameters of which an information matrix is formed: it has 134 MB then, and up to four of its size
-/// are held at a time.
+/// The most free parameters of which an information matrix is formed. It has 134 MB then, up to four of its size are held
+/// at a time, and the sandwich takes about a minute on one core besides the rows.
 pub const MAX_PARAMETERS: usize = 4096;
 
 /// The part of the replicates of a bootstrap that may fail.
@@ -45,9 +45,9 @@ const MOST_FAILURES: f64 = 0.1;
 pub enum StandardErrors {
     /// From the inverse of the observed information (Louis 1982). Right if the model is.
     Observed,
-    /// From the sandwich `inverse(I) J inverse(I)`, where J is how the rows' scores vary (Huber 1967, White 1982): right
-    /// for the parameters of the closest mixture even if rows do not come from any. For the posterior the prior is in I
-    /// and not in J, since it does not vary with the rows.
+    /// From the sandwich `inverse(I) J inverse(I)`, where `J = sum_i (s_i - mean)(s_i - mean)'` is how the scores s_i of the
+    /// rows vary (Huber 1967, White 1982): right for the parameters of the closest mixture even if rows do not come from
+    /// any. For the posterior the prior is in I and not in J, since it does not vary with the rows.
     Sandwich,
     /// From refits on rows simulated from the estimate; intervals between quantiles of the refits.
     ParametricBootstrap {
@@ -179,11 +179,12 @@ pub fn uncertainty(
 }
 
 impl StandardErrors {
-    /// Roughly how many multiplications and additions [`uncertainty`] takes on n rows: as many as where all components
-    /// overlap, for bootstraps with 50 iterations of EM a refit. One core does about 1e10 a second.
+    /// Roughly how many multiplications and additions [`uncertainty`] takes on n rows: for an information matrix a bound, met
+    /// where all components overlap; for bootstraps with 50 iterations of EM a refit. One core does 1e10 a second of large
+    /// matrices, and 1e9 of those of few parameters.
     ///
     /// ```text
-    /// Observed, Sandwich   n p^2 + p^3 (Sandwich: + 4 p^3)        p = free parameters
+    /// Observed, Sandwich   n q^2 + p^3 (Sandwich: + 4 p^3)        p = free parameters, q the same were nothing tied
     /// bootstraps           replicates 50 n K (2 e + 2 d)          e = entries of a covariance
     /// ```
     pub fn operations(&self, model: &Model, n: usize) -> f64 {
