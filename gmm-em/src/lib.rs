@@ -2,12 +2,12 @@
 //! ascent.
 //!
 //! [`fit`] climbs from several starts, each with its own random stream and record, and returns the best that did not
-//! collapse, with an atlas of the [`modes`] that they reached; where they start, [`Starts`] says, and what is done about a
-//! collapse, or against it, [`Singularities`].
-//! [`climb`] is one climb of EM from a given mixture, sped up by an [`Acceleration`] if asked for, [`ascend`] one along gradients ([`Adam`] or [`Lbfgs`], in
-//! unconstrained [`Coordinates`]), [`stepwise`] one of EM with an M-step after every block of rows. All work on any of the nine covariance structures of [`gmm_core`], through the
-//! same sweep and the same posterior: EM goes to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors
-//! and intervals of an estimate.
+//! collapse, with an atlas of the [`modes`] that they reached; where they start, [`Starts`] says; what is done about a
+//! collapse, or against it, [`Singularities`], and a ledger of [`Singularity`] what was done. [`climb`] is one climb of EM
+//! from a given mixture, sped up by an [`Acceleration`] if asked for, [`ascend`] one along gradients ([`Adam`] or
+//! [`Lbfgs`], in unconstrained [`Coordinates`]), [`stepwise`] one of EM with an M-step after every block of rows. All
+//! work on any of the nine covariance structures of [`gmm_core`], through the same sweep and the same posterior: EM goes
+//! to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors and intervals of an estimate.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
