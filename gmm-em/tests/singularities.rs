@@ -1,5 +1,5 @@
 //! The policies at singularities: what they hold, what they write down, and that nothing stops them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use gmm_core::{
     Covariance, Data, DataError, Eigen, Mixture, Model, Seeding, Shape, Streams, Structure, Symmetric, Workspace,
@@ -73,6 +73,32 @@ fn a_constant_on_the_diagonal_gives_what_scikit_learn_reaches() {
     }
 }
 
+/// One component: without a constant the variance 1 of the rows. At the constant c = (1 + sqrt(5)) / 2 the step from c to
+/// 1 + c loses all that can be lost.
+#[test]
+fn a_constant_on_the_diagonal_lowers_the_objective_by_no_more_than_its_bound() {
+    let rows = Data::from_rows(&[[-1.0], [1.0], [-1.0], [1.0]]).unwrap();
+    let model = flat_model(Family::Full, None, 1, 1, 1.0);
+    let golden = 0.5 * (1.0 + 5f64.sqrt());
+    let after = |constant: f64, variance: f64| {
+        let start = Covariance::full(&[[variance]]).unwrap();
+        let start = Mixture::new(vec![1.0], vec![vec![0.0]], vec![start]).unwrap();
+        let em = Em { singularities: Singularities::Regularise(constant), ..Em::default() };
+        climb(&model, &rows, start, &em, &mut Workspace::new(), |_, _| {})
+    };
+    let mut most: f64 = 0.0;
+    for constant in [0.1, 0.5, 1.0, golden, 2.0, 10.0] {
+        for variance in [0.1, 0.5, 1.0, golden, 2.0, 10.0] {
+            let found = after(constant, variance);
+            assert_eq!(found.outcome, Outcome::Stopped(Stop::Converged), "{constant} from {variance}");
+            assert!((found.mixture.covariance(0).as_symmetric().entries()[0] - 1.0 - constant).abs() < 1e-12);
+            most = most.max((found.trace[0] - found.trace[1]) / 4.0);
+        }
+    }
+    let bound = 0.5 * (golden.ln() + 1.0 - 2.0 / golden);
+    assert!((most - bound).abs() < 1e-12 && bound < 0.1226, "{most} and {bound}");
+}
+
 /// A model of every structure, flat and with a prior.
 fn models(k: usize, d: usize, data: &Data) -> Vec<(Model, Objective)> {
     let mut models = Vec::new();
@@ -99,12 +125,13 @@ fn expected_ln_density(posterior: &gmm_core::Posterior, covariances: &[Covarianc
     covariances.iter().enumerate().map(term).sum()
 }
 
-/// Clusters of five rows in columns of different spread, so that modes are uneven.
+/// Clusters of six, five and four rows in columns of different spread, so that modes and their divisors are uneven.
 fn uneven(seed: u64) -> Data {
     let mut rng = Streams::new(seed).rng(0);
     let mut row = |i: usize| {
-        let centre = 4.0 * (i % 3) as f64;
-        [0, 1, 2].map(|j| centre + [0.05, 0.6, 2.0][(j + i) % 3] * rng.random_range(-1.0..1.0))
+        let cluster = usize::from(i >= 6) + usize::from(i >= 11);
+        let centre = 4.0 * cluster as f64;
+        [0, 1, 2].map(|j| centre + [0.05, 0.6, 2.0][(j + cluster) % 3] * rng.random_range(-1.0..1.0))
     };
     Data::from_rows(&(0..15).map(&mut row).collect::<Vec<_>>()).unwrap()
 }
