@@ -6,8 +6,8 @@ use gmm_core::{Data, Mixture, Model, SeedingError, Shape, Streams, Structure, Wo
 
 use crate::collapse::can_collapse;
 use crate::{
-    Acceleration, Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, Stepwise, ascend, climb,
-    gradient, stepwise,
+    Acceleration, Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, Stepwise, ascend,
+    climb, gradient, stepwise,
 };
 
 /// What all methods are told.

@@ -60,9 +60,9 @@ pub use criteria::Criteria;
 pub use fit::{PointEstimate, Progress, Restart, fit};
 pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreachable, ascend};
 pub use settings::{Acceleration, Em, Objective, Stop};
-pub use stepwise::{Stepwise, stepwise};
 pub use singularities::{Action, Ending, Singularities, Singularity};
 pub use starts::{Start, StartError, Starts};
+pub use stepwise::{Stepwise, stepwise};
 pub use uncertainty::{
     Interval, MAX_PARAMETERS, NoStandardErrors, Parameter, StandardErrors, Uncertainty, observed_information,
     uncertainty,

@@ -6,8 +6,8 @@ use gmm_core::{
     seed_mixture,
 };
 use gmm_em::{
-    Action, Climb, CollapseReason, Em, EmError, Ending, Gradient, Objective, Outcome, PointEstimate, Singularities,
-    Singularity, Stop, climb, fit,
+    Acceleration, Action, Climb, CollapseReason, Em, EmError, Ending, Gradient, Objective, Outcome, PointEstimate,
+    Singularities, Singularity, Stop, climb, fit,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -639,7 +639,12 @@ fn endure(hardship: Hardship, d: usize, k: usize, seed: u64, size: f64) {
                 };
                 // Where the data do not give a prior: one of the weights alone.
                 let model = Model::with_default_prior(k, structure.clone(), &data).unwrap_or_else(|_| flat());
+                let acceleration = match policy {
+                    Singularities::Regularise(_) => Acceleration::None,
+                    _ => [Acceleration::None, Acceleration::Squarem][seed as usize % 2],
+                };
                 let em = Em { objective, restarts: 2, max_iterations: 100, singularities: policy, ..Em::default() };
+                let em = Em { acceleration, ..em };
                 let what =
                     || format!("{hardship:?}, {d}, {k}, {seed}, {size:e}: {structure:?}, {policy:?}, {objective:?}");
                 let held = matches!(policy, Singularities::FloorEigenvalues(_) | Singularities::Regularise(_));

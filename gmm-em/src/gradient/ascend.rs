@@ -8,7 +8,7 @@ use super::{Point, Progress, adam, lbfgs};
 use crate::ascent::{Ascent, check_plan, check_setting};
 use crate::collapse::{Collapse, CollapseReason, can_collapse, find};
 use crate::ledger::Ledger;
-use crate::{Action, Climb, EmError, Ending, Outcome, Singularities, Stop};
+use crate::{Action, Climb, EmError, Ending, Outcome, Stop};
 
 /// A standard deviation, on data of unit standard deviations, whose square adds nothing to 1. A component without a
 /// prior that is thinner has collapsed.
