@@ -499,14 +499,10 @@ fn weigh<S: Simd, const ROOTS: bool>(
     let (totals, labels) = (&mut scratch.totals[..vectors], &mut scratch.labels[..vectors]);
     let past = n - (vectors - 1) * LANES;
     match rule {
-        BlockRule::Responsibilities => {
+        BlockRule::Responsibilities | BlockRule::Weighted { .. } => {
             exponentiate::<S, ROOTS, false>(s, k, n, q, totals, sums);
-            totals[vectors - 1].0[past..].fill(0.0);
-        }
-        BlockRule::Weighted { weights } => {
-            exponentiate::<S, ROOTS, false>(s, k, n, q, totals, sums);
-            for (total, weights) in totals.iter_mut().zip(weights.chunks(LANES)) {
-                total.0.iter_mut().zip(weights).for_each(|(x, w)| *x *= if ROOTS { w.sqrt() } else { *w });
+            if let BlockRule::Weighted { weights } = rule {
+                multiply_rows(totals, weights, ROOTS);
             }
             totals[vectors - 1].0[past..].fill(0.0);
         }
@@ -522,6 +518,16 @@ fn weigh<S: Simd, const ROOTS: bool>(
             out.copy_from_slice(&labels.as_flattened()[..n]);
             labels[vectors - 1][past..].fill(NO_LABEL);
         }
+    }
+}
+
+/// Multiplies the number of each row with its weight or the root of that. Apart, so that sweeps without weights do not carry
+/// it.
+#[cold]
+#[inline(never)]
+fn multiply_rows(totals: &mut [Lanes], weights: &[f64], roots: bool) {
+    for (total, weights) in totals.iter_mut().zip(weights.chunks(LANES)) {
+        total.0.iter_mut().zip(weights).for_each(|(x, w)| *x *= if roots { w.sqrt() } else { *w });
     }
 }
 
