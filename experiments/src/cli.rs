@@ -219,6 +219,10 @@ fn describe(fit: &Fit) -> String {
     let (k, p) = (fit.model.k(), fit.model.n_parameters());
     let how = match &fit.method {
         Method::Em(em) => format!("EM of the {}, {} restarts", words(em.objective), em.restarts),
+        Method::Stepwise(stepwise) => {
+            let (objective, block) = (words(stepwise.objective), stepwise.block);
+            format!("stepwise EM of the {objective} in blocks of {block} rows, {} restarts", stepwise.restarts)
+        }
         Method::Gradient(gradient) => {
             let optimizer = match &gradient.optimizer {
                 gmm_em::Optimizer::Adam(_) => "Adam",

@@ -26,7 +26,7 @@ pub struct Comparison {
     pub max_covariance_error: Option<f64>,
     /// The adjusted Rand index of the classifications (of the known labels where there are any).
     pub adjusted_rand_index: Option<f64>,
-    /// Of the 90 % intervals of a posterior: how many cover the true weights, means and covariances.
+    /// Of the 90 % intervals of a posterior, or from standard errors: how many cover the true weights, means and covariances.
     pub coverage: Option<Coverage>,
 }
 
@@ -119,11 +119,14 @@ fn distances(data: &Data, name: &str, fit: &Mixture, against: &str, other: &Mixt
 }
 
 fn coverage(fit: &FitResult, truth: &Mixture) -> Option<Coverage> {
-    let gibbs = fit.gibbs.as_ref().filter(|_| fit.mixture.k() == truth.k())?;
-    let covered: Vec<bool> = gibbs
-        .quantities
-        .iter()
-        .filter_map(|q| fit.true_value(&q.name, truth).map(|value| (q.q5..=q.q95).contains(&value)))
-        .collect();
+    let names = fit.quantities_with_intervals();
+    if fit.mixture.k() != truth.k() || names.is_empty() {
+        return None;
+    }
+    let covers = |name: &str| {
+        let ((low, high), value) = (fit.interval(name)?, fit.true_value(name, truth)?);
+        Some((low..=high).contains(&value))
+    };
+    let covered: Vec<bool> = names.into_iter().filter_map(covers).collect();
     Some(Coverage { inside: covered.iter().filter(|inside| **inside).count(), of: covered.len() })
 }

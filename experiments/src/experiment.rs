@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use gmm_core::{Data, Label, Mixture, Model};
-use gmm_em::{Ascent, Em, Gradient, Plan};
+use gmm_em::{Ascent, Em, Gradient, Plan, StandardErrors, Stepwise};
 use gmm_mcmc::Gibbs;
 
 use crate::config;
@@ -88,6 +88,8 @@ pub struct Fit {
     pub model: Model,
     /// How it is fitted.
     pub method: Method,
+    /// Where the standard errors of a point estimate come from.
+    pub standard_errors: Option<StandardErrors>,
 }
 
 /// How a model is fitted.
@@ -95,6 +97,8 @@ pub struct Fit {
 pub enum Method {
     /// Expectation-maximisation.
     Em(Em),
+    /// Stepwise expectation-maximisation.
+    Stepwise(Stepwise),
     /// Gradient ascent.
     Gradient(Gradient),
     /// Gibbs sampling.
@@ -106,6 +110,7 @@ impl Method {
     pub(crate) fn plan(&self) -> Option<Plan> {
         match self {
             Self::Em(em) => Some(em.plan()),
+            Self::Stepwise(stepwise) => Some(stepwise.plan()),
             Self::Gradient(gradient) => Some(gradient.plan()),
             Self::Gibbs(_) => None,
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use gmm_core::{Label, Mixture, Model, Shape, Structure};
-use gmm_em::{Criteria, Objective, Restart, Stop};
+use gmm_em::{Criteria, Mode, NoStandardErrors, Objective, Restart, Singularity, Stop, Uncertainty};
 use gmm_mcmc::{Draws, Levels, QuantitySummary};
 use serde::Serialize;
 
@@ -47,6 +47,10 @@ pub struct FitResult {
 pub enum PointMethod {
     /// Expectation-maximisation.
     Em,
+    /// Expectation-maximisation accelerated by SQUAREM.
+    Squarem,
+    /// Stepwise expectation-maximisation.
+    Stepwise,
     /// Gradient ascent by Adam.
     Adam {
         /// Rows of a minibatch; `None` for all rows.
@@ -63,6 +67,8 @@ pub struct PointDetail {
     pub method: PointMethod,
     /// What was maximised.
     pub objective: Objective,
+    /// The number of components that the model had at first: some may have been removed.
+    pub asked_components: usize,
     /// Why the best climb ended.
     pub stop: Stop,
     /// Its iterations.
@@ -77,6 +83,25 @@ pub struct PointDetail {
     pub best: usize,
     /// All restarts.
     pub restarts: Vec<Restart>,
+    /// The distinct optima that they reached, best first.
+    pub modes: Vec<Mode>,
+    /// The near-singular events of all restarts.
+    pub singularities: Vec<Singularity>,
+    /// Standard errors, or why there are none; `None` where none were asked for.
+    pub uncertainty: Option<Result<Uncertainty, NoStandardErrors>>,
+}
+
+impl PointMethod {
+    /// In a word, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Em => "EM",
+            Self::Squarem => "SQUAREM",
+            Self::Stepwise => "stepwise EM",
+            Self::Adam { .. } => "Adam",
+            Self::Lbfgs => "L-BFGS",
+        }
+    }
 }
 
 /// The posterior that Gibbs sampling drew from.
@@ -143,6 +168,18 @@ pub enum Warning {
         /// Iterations taken.
         iterations: usize,
     },
+    /// The best restart lost components on its way.
+    Removed {
+        /// Components of the model.
+        from: usize,
+        /// Components of the estimate.
+        to: usize,
+    },
+    /// The estimate has no standard errors.
+    NoStandardErrors {
+        /// Why.
+        reason: String,
+    },
     /// Restarts that collapsed.
     Collapsed {
         /// How many.
@@ -176,6 +213,10 @@ impl fmt::Display for Warning {
             Warning::NotConverged { iterations } => {
                 write!(f, "the best restart did not converge in {iterations} iterations; raise max_iterations")
             }
+            Warning::Removed { from, to } => {
+                write!(f, "{} of {from} components collapsed and were removed", from - to)
+            }
+            Warning::NoStandardErrors { reason } => write!(f, "no standard errors: {reason}"),
             Warning::Collapsed { collapsed, restarts } => {
                 write!(f, "{collapsed} of {restarts} restarts collapsed onto few rows and were set aside")
             }
@@ -200,7 +241,7 @@ impl FitResult {
     /// The word for the method in results.
     pub fn method(&self) -> &'static str {
         match self.point.as_ref().map(|point| point.method) {
-            Some(PointMethod::Em) => "em",
+            Some(PointMethod::Em | PointMethod::Squarem | PointMethod::Stepwise) => "em",
             Some(PointMethod::Adam { .. } | PointMethod::Lbfgs) => "gradient",
             None => "gibbs",
         }
@@ -218,6 +259,27 @@ impl FitResult {
             at[1..].fill("0");
         }
         format!("covariances[{}]", at.join(","))
+    }
+
+    /// The 90 % interval of a reported quantity: of the posterior, or from standard errors.
+    pub(crate) fn interval(&self, name: &str) -> Option<(f64, f64)> {
+        if let Some(gibbs) = &self.gibbs {
+            return gibbs.quantity(name).map(|quantity| (quantity.q5, quantity.q95));
+        }
+        let uncertainty = self.point.as_ref()?.uncertainty.as_ref()?.as_ref().ok()?;
+        let interval = uncertainty.intervals.iter().find(|interval| interval.name == name)?;
+        Some((interval.lower, interval.upper))
+    }
+
+    /// The names of all quantities that have an interval.
+    pub(crate) fn quantities_with_intervals(&self) -> Vec<&str> {
+        match (&self.gibbs, &self.point) {
+            (Some(gibbs), _) => gibbs.quantities.iter().map(|quantity| quantity.name.as_str()).collect(),
+            (None, Some(PointDetail { uncertainty: Some(Ok(uncertainty)), .. })) => {
+                uncertainty.intervals.iter().map(|interval| interval.name.as_str()).collect()
+            }
+            (None, _) => Vec::new(),
+        }
     }
 
     /// The true value of a reported quantity of a component, by its name, where this model has that parameter: a shared
@@ -265,6 +327,13 @@ impl FitResult {
             let sampled = matches!(point.method, PointMethod::Adam { batch: Some(_) });
             if point.stop == Stop::MaxIterations && !sampled {
                 warnings.push(Warning::NotConverged { iterations: point.iterations });
+            }
+            let asked = point.asked_components;
+            if asked > self.mixture.k() {
+                warnings.push(Warning::Removed { from: asked, to: self.mixture.k() });
+            }
+            if let Some(Err(reason)) = &point.uncertainty {
+                warnings.push(Warning::NoStandardErrors { reason: reason.to_string() });
             }
             let collapsed = |r: &&Restart| matches!(r.outcome, gmm_em::Outcome::Collapsed(_));
             let collapsed = point.restarts.iter().filter(collapsed).count();

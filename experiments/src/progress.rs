@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use gmm_em::{Em, Gradient};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::experiment::{Fit, Method};
@@ -38,9 +37,10 @@ impl Progress {
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .progress_chars("=> ")
         };
+        let restarts = fit.method.plan().map_or(0, |plan| plan.restarts);
         let (work, bars) = match &fit.method {
-            Method::Em(Em { restarts, .. }) | Method::Gradient(Gradient { restarts, .. }) => {
-                let own = (*restarts).min(MOST_BARS);
+            Method::Em(_) | Method::Stepwise(_) | Method::Gradient(_) => {
+                let own = restarts.min(MOST_BARS);
                 let mut bars: Vec<ProgressBar> = (0..own)
                     .map(|restart| {
                         let bar = all.add(ProgressBar::new_spinner());
@@ -49,11 +49,11 @@ impl Progress {
                         bar
                     })
                     .collect();
-                let bar = all.add(ProgressBar::new(*restarts as u64));
+                let bar = all.add(ProgressBar::new(restarts as u64));
                 bar.set_style(style("  {prefix:<12} [{bar:40}] {pos}/{len} restarts"));
                 bar.set_prefix(fit.name.clone());
                 bars.push(bar);
-                (Work::Restarts(*restarts), bars)
+                (Work::Restarts(restarts), bars)
             }
             Method::Gibbs(gibbs) => {
                 let scans = gibbs.warmup + gibbs.draws;

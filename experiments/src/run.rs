@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use gmm_core::{Data, Label, Mixture, Model, Prior, Rule, Streams, SweepTotals, Workspace, match_mixture, sweep};
-use gmm_em::{Ascent, Criteria, Em, Objective, Optimizer};
+use gmm_em::{Acceleration, Ascent, Criteria, Em, Objective, Optimizer, Starts, uncertainty};
 use gmm_mcmc::{Gibbs, levels, sample};
 
 use crate::experiment::{Experiment, Fit, Method};
@@ -12,6 +12,9 @@ use crate::progress::Progress;
 
 /// Restarts of the EM that finds where chains start.
 const START_RESTARTS: usize = 8;
+
+/// The probability with which intervals are to cover.
+const LEVEL: f64 = 0.9;
 
 /// Its tolerance: the warm-up does the rest, and EM can take thousands of iterations along a ridge.
 const START_TOLERANCE: f64 = 1e-6;
@@ -26,7 +29,16 @@ pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<Fi
     let truth = experiment.data.truth.as_ref();
     let streams = Streams::new(experiment.seed).named("fits").named(&fit.name);
     let mut result = match &fit.method {
-        Method::Em(em) => run_point(&fit.model, data, em, PointMethod::Em, truth, &streams, progress)?,
+        Method::Em(em) => {
+            let method = match em.acceleration {
+                Acceleration::None => PointMethod::Em,
+                Acceleration::Squarem => PointMethod::Squarem,
+            };
+            run_point(&fit.model, data, em, method, truth, &streams, progress)?
+        }
+        Method::Stepwise(stepwise) => {
+            run_point(&fit.model, data, stepwise, PointMethod::Stepwise, truth, &streams, progress)?
+        }
         Method::Gradient(gradient) => {
             let method = match gradient.optimizer {
                 Optimizer::Adam(_) => PointMethod::Adam { batch: gradient.batch },
@@ -36,6 +48,11 @@ pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<Fi
         }
         Method::Gibbs(gibbs) => run_gibbs(&fit.model, data, gibbs, truth, &streams, progress)?,
     };
+    if let (Some(point), Some(how)) = (&mut result.point, fit.standard_errors) {
+        let streams = streams.named("standard errors");
+        let (model, mixture) = (&result.model, &result.mixture);
+        point.uncertainty = Some(uncertainty(model, data, mixture, point.objective, how, LEVEL, &streams));
+    }
     result.name.clone_from(&fit.name);
     result.seconds = started.elapsed().as_secs_f64();
     Ok(result)
@@ -56,6 +73,7 @@ fn run_point<A: Ascent>(
     let detail = PointDetail {
         method,
         objective: settings.plan().objective,
+        asked_components: model.k(),
         stop: estimate.stop,
         iterations: estimate.iterations,
         trace: estimate.trace,
@@ -63,8 +81,11 @@ fn run_point<A: Ascent>(
         aitken_limit: estimate.aitken_limit,
         best: estimate.best,
         restarts: estimate.restarts,
+        modes: estimate.modes,
+        singularities: estimate.singularities,
+        uncertainty: None,
     };
-    Ok(evaluate(model, data, estimate.mixture.permuted(&order), &order, Some(detail), None))
+    Ok(evaluate(&estimate.model, data, estimate.mixture.permuted(&order), &order, Some(detail), None))
 }
 
 fn run_gibbs(
@@ -105,8 +126,13 @@ fn starting_optimum(model: &Model, data: &Data, streams: &Streams) -> Option<Mix
     let raised = model.prior().weights.concentration().iter().map(|a| a.max(1.0)).collect();
     let prior = Prior { weights: Model::dirichlet(raised).ok()?, components: model.prior().components.clone() };
     let raised = Model::new(model.d(), model.structure().clone(), prior).ok()?;
-    let em =
-        Em { objective: Objective::Posterior, restarts: START_RESTARTS, tolerance: START_TOLERANCE, ..Em::default() };
+    let em = Em {
+        objective: Objective::Posterior,
+        restarts: START_RESTARTS,
+        tolerance: START_TOLERANCE,
+        starts: Starts::Alternate,
+        ..Em::default()
+    };
     gmm_em::fit(&raised, data, &em, streams, &|_| {}).ok().map(|estimate| estimate.mixture)
 }
 

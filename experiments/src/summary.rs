@@ -1,7 +1,9 @@
 //! `summary.json`: the results in numbers, for other programs. Its fields are a contract.
 
 use gmm_core::{ComponentPrior, InverseWishart, Mixture, Model, Shape, Structure};
-use gmm_em::{Objective, Stop};
+use gmm_em::{
+    Action, Interval, Mode, ModeKind, NoStandardErrors, Objective, Singularity, StandardErrors, Stop, Uncertainty,
+};
 use serde::Serialize;
 
 use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
@@ -69,7 +71,14 @@ pub(crate) struct FitSummary {
     trace: Option<Vec<f64>>,
     log_every: Option<usize>,
     aitken_limit: Option<f64>,
+    /// Passes over all rows of all restarts.
+    sweeps: Option<usize>,
     restarts: Option<Vec<RestartSummary>>,
+    /// The distinct optima that the restarts reached, best first.
+    modes: Option<Vec<ModeSummary>>,
+    /// Near-singular events, and what was done about them.
+    singularities: Vec<SingularitySummary>,
+    standard_errors: Option<StandardErrorsSummary>,
     posterior: Option<PosteriorSummary>,
     warnings: Vec<String>,
 }
@@ -99,8 +108,135 @@ enum ComponentPriorSummary {
 struct RestartSummary {
     outcome: &'static str,
     iterations: usize,
+    sweeps: usize,
     objective: Option<f64>,
     collapse: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct ModeSummary {
+    kind: &'static str,
+    /// Whether a component collapsed.
+    collapsed: bool,
+    /// The highest that it was reached at; of a collapse it says nothing.
+    objective: Option<f64>,
+    /// How many restarts ended there, and which.
+    count: usize,
+    restarts: Vec<usize>,
+    mixture: MixtureSummary,
+}
+
+fn mode(mode: &Mode) -> ModeSummary {
+    ModeSummary {
+        kind: match mode.kind {
+            ModeKind::Optimum => "optimum",
+            ModeKind::Unfinished => "unfinished",
+            ModeKind::Collapsed(_) => "collapsed",
+            ModeKind::Decreased => "decreased",
+        },
+        collapsed: mode.is_collapsed(),
+        objective: Some(mode.objective).filter(|x| x.is_finite()),
+        count: mode.restarts.len(),
+        restarts: mode.restarts.clone(),
+        mixture: mixture(&mode.mixture.permuted(&mode.mixture.order_by_mean())),
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct SingularitySummary {
+    fit: String,
+    restart: usize,
+    iteration: usize,
+    component: usize,
+    effective_rows: Option<f64>,
+    smallest_eigenvalue: Option<f64>,
+    condition_number: Option<f64>,
+    action: &'static str,
+    /// The action in words.
+    detail: String,
+}
+
+impl SingularitySummary {
+    fn new(fit: &str, event: &Singularity) -> Self {
+        let action = match event.action {
+            Action::RestartEnded(_) => "restart_ended",
+            Action::Kept => "kept",
+            Action::FlooredTo { .. } => "floored",
+            Action::Added { .. } => "regularised",
+            Action::RatioBoundedTo { .. } => "ratio_bounded",
+            Action::MeanReset { .. } => "mean_reset",
+            Action::ComponentRemoved { .. } => "component_removed",
+        };
+        Self {
+            fit: fit.to_owned(),
+            restart: event.restart,
+            iteration: event.iteration,
+            component: event.component,
+            effective_rows: event.effective_rows,
+            smallest_eigenvalue: event.smallest_eigenvalue,
+            condition_number: event.condition_number,
+            action,
+            detail: event.action.to_string(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct StandardErrorsSummary {
+    /// Where they come from; null where there are none.
+    method: Option<&'static str>,
+    /// Why there are none.
+    reason: Option<String>,
+    level: Option<f64>,
+    /// How far the estimate lies from the maximum, in standard errors; null for a bootstrap.
+    distance: Option<f64>,
+    /// Refits of a bootstrap that failed and were left out.
+    failed: usize,
+    intervals: Vec<IntervalRow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct IntervalRow {
+    name: String,
+    estimate: f64,
+    standard_error: f64,
+    lower: f64,
+    upper: f64,
+}
+
+fn standard_errors(found: &Result<Uncertainty, NoStandardErrors>) -> StandardErrorsSummary {
+    let none = StandardErrorsSummary {
+        method: None,
+        reason: None,
+        level: None,
+        distance: None,
+        failed: 0,
+        intervals: Vec::new(),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(reason) => return StandardErrorsSummary { reason: Some(reason.to_string()), ..none },
+    };
+    let row = |interval: &Interval| IntervalRow {
+        name: interval.name.clone(),
+        estimate: interval.estimate,
+        standard_error: interval.standard_error,
+        lower: interval.lower,
+        upper: interval.upper,
+    };
+    StandardErrorsSummary {
+        method: Some(match found.how {
+            StandardErrors::Observed => "observed",
+            StandardErrors::Sandwich => "sandwich",
+            StandardErrors::ParametricBootstrap { .. } => "parametric_bootstrap",
+            StandardErrors::WeightedBootstrap { .. } => "weighted_bootstrap",
+        }),
+        level: Some(found.level),
+        distance: found.distance,
+        failed: found.failed,
+        intervals: found.intervals.iter().map(row).collect(),
+        ..none
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -251,7 +387,13 @@ impl FitSummary {
             trace: point.map(|point| point.trace.clone()),
             log_every: point.map(|point| point.log_every),
             aitken_limit: point.map(|point| point.aitken_limit),
+            sweeps: point.map(|point| point.restarts.iter().map(|restart| restart.sweeps).sum()),
             restarts: point.map(|point| point.restarts.iter().map(restart).collect()),
+            modes: point.map(|point| point.modes.iter().map(mode).collect()),
+            singularities: point.map_or(Vec::new(), |point| {
+                point.singularities.iter().map(|event| SingularitySummary::new(&fit.name, event)).collect()
+            }),
+            standard_errors: point.and_then(|point| point.uncertainty.as_ref()).map(standard_errors),
             posterior: fit.gibbs.as_ref().map(|gibbs| PosteriorSummary {
                 chains: gibbs.draws.chains().len(),
                 draws: gibbs.draws.n_draws(),
@@ -296,5 +438,5 @@ fn restart(restart: &gmm_em::Restart) -> RestartSummary {
         gmm_em::Outcome::Decreased { .. } => ("decreased", None),
     };
     let objective = Some(restart.objective).filter(|x| x.is_finite());
-    RestartSummary { outcome, iterations: restart.iterations, objective, collapse }
+    RestartSummary { outcome, iterations: restart.iterations, sweeps: restart.sweeps, objective, collapse }
 }

@@ -9,8 +9,9 @@
 use std::path::Path;
 
 use experiments::config::{
-    Collapse, ComponentPrior, Concentration, ConfigError, Covariance, Data, Decay, Experiment, Fit, Initialisation,
-    Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, Shape, load, parse, to_ron,
+    Acceleration, Collapse, ComponentPrior, Concentration, ConfigError, Covariance, Data, Decay, Experiment, Fit, Init,
+    Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, Shape, Singularities, StandardErrors, load,
+    parse, to_ron,
 };
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
@@ -69,11 +70,14 @@ fn em() -> Fit {
         name: None,
         model: None,
         objective: Objective::Likelihood,
-        restarts: 20,
+        restarts: None,
         tolerance: 1e-10,
         max_iterations: 10_000,
-        initialisation: Initialisation::Alternate,
+        acceleration: Acceleration::Off,
+        init: Init::KMeansPlusPlus,
         collapse: None,
+        singularities: Singularities::Fail,
+        standard_errors: None,
     }
 }
 
@@ -94,8 +98,10 @@ fn the_example_of_the_contract_parses_to_what_it_says() {
         scale: Some(Matrix::Full(vec![vec![0.5, 0.0], vec![0.0, 0.5]])),
     };
     let prior = Prior { concentration: Some(Concentration::Same(1.0)), components: Some(conjugate) };
-    let mut posterior = em();
-    let mut one_variance = em();
+    let (mut first, mut posterior, mut one_variance) = (em(), em(), em());
+    if let Fit::Em { restarts, .. } = &mut first {
+        *restarts = Some(20);
+    }
     if let Fit::Em { objective, .. } = &mut posterior {
         *objective = Objective::Posterior;
     }
@@ -114,7 +120,7 @@ fn the_example_of_the_contract_parses_to_what_it_says() {
         },
         model: Model { components: 2, covariance: Covariance::Free(Shape::Full), prior: Some(prior) },
         fits: vec![
-            em(),
+            first,
             posterior,
             one_variance,
             Fit::Gibbs { name: None, model: None, chains: 4, warmup: 500, draws: 1000 },
@@ -200,26 +206,60 @@ fn every_setting_of_a_fit_parses_and_is_filled_in_where_it_is_left_out() {
     let fit = |text: &str| read(&example_with(GIBBS, text)).fits.pop().unwrap();
     assert_eq!(fit("Em()"), em());
     assert_eq!(fit("Gibbs()"), Fit::Gibbs { name: None, model: None, chains: 4, warmup: 500, draws: 1000 });
-    for (name, value) in [
-        ("KMeansPlusPlus", Initialisation::KMeansPlusPlus),
-        ("RandomRows", Initialisation::RandomRows),
-        ("Alternate", Initialisation::Alternate),
+    for (text, value) in [
+        ("KMeansPlusPlus", Init::KMeansPlusPlus),
+        ("RandomRows", Init::RandomRows),
+        ("RandomResponsibilities", Init::RandomResponsibilities),
+        ("Alternate", Init::Alternate),
+        ("BestOfShort()", Init::BestOfShort { runs: 10, iterations: 5 }),
+        ("Stored(results: \"r\", fit: \"em\")", Init::Stored { results: "r".to_owned(), fit: "em".to_owned() }),
+        (
+            "Given(weights: [1], means: [[0]], covariances: [Isotropic(2)])",
+            Init::Given { weights: vec![1.0], means: vec![vec![0.0]], covariances: vec![Matrix::Isotropic(2.0)] },
+        ),
     ] {
-        let Fit::Em { initialisation, .. } = fit(&format!("Em(initialisation: {name})")) else { panic!() };
-        assert_eq!(initialisation, value);
+        let Fit::Em { init, .. } = fit(&format!("Em(init: {text})")) else { panic!() };
+        assert_eq!(init, value);
     }
+    for (text, value) in [
+        ("Fail", Singularities::Fail),
+        ("ResetComponent", Singularities::ResetComponent),
+        ("RemoveComponent", Singularities::RemoveComponent),
+        ("FloorEigenvalues(1e-6)", Singularities::FloorEigenvalues(1e-6)),
+        ("Regularise(2)", Singularities::Regularise(2.0)),
+        ("BoundRatio(50)", Singularities::BoundRatio(50.0)),
+    ] {
+        let Fit::Em { singularities, .. } = fit(&format!("Em(singularities: {text})")) else { panic!() };
+        assert_eq!(singularities, value);
+    }
+    for (text, value) in [
+        ("Off", StandardErrors::Off),
+        ("Observed", StandardErrors::Observed),
+        ("Sandwich", StandardErrors::Sandwich),
+        ("ParametricBootstrap(replicates: 9)", StandardErrors::ParametricBootstrap { replicates: 9 }),
+        ("WeightedBootstrap()", StandardErrors::WeightedBootstrap { replicates: 200 }),
+    ] {
+        let Fit::Em { standard_errors, .. } = fit(&format!("Em(standard_errors: {text})")) else { panic!() };
+        assert_eq!(standard_errors, Some(value));
+    }
+    let Fit::Em { acceleration, .. } = fit("Em(acceleration: Squarem)") else { panic!() };
+    assert_eq!(acceleration, Acceleration::Squarem);
+    let Fit::StepwiseEm { passes, block, exponent, average, .. } = fit("StepwiseEm()") else { panic!() };
+    assert_eq!((passes, block, exponent, average), (20, 1000, 0.6, true));
     let gradient = Fit::Gradient {
         name: None,
         model: None,
         objective: Objective::Likelihood,
         optimizer: Optimizer::Lbfgs { memory: None },
         batch: None,
-        restarts: 20,
+        restarts: None,
         tolerance: 1e-10,
         max_iterations: 1000,
         log_every: 10,
-        initialisation: Initialisation::Alternate,
+        init: Init::KMeansPlusPlus,
         collapse: None,
+        singularities: Singularities::Fail,
+        standard_errors: None,
     };
     assert_eq!(fit("Gradient()"), gradient);
     assert_eq!(fit("Gradient(optimizer: Lbfgs())"), gradient);
@@ -295,11 +335,14 @@ fn everything() -> Experiment {
                 name: Some("em".to_owned()),
                 model: Some(model.clone()),
                 objective: Objective::Posterior,
-                restarts: 0,
+                restarts: Some(0),
                 tolerance: 0.1 + 0.7,
                 max_iterations: 1,
-                initialisation: Initialisation::RandomRows,
+                acceleration: Acceleration::Squarem,
+                init: Init::Given { weights: vec![1.0], means: vec![hard.clone()], covariances: vec![] },
                 collapse: Some(Collapse { min_eigenvalue: Some(1e-12), min_rows: Some(2.0) }),
+                singularities: Singularities::FloorEigenvalues(5e-324),
+                standard_errors: Some(StandardErrors::Sandwich),
             },
             em(),
             Fit::Gradient {
@@ -316,12 +359,14 @@ fn everything() -> Experiment {
                     decay: Some(Decay::Exponential { half_life: 7.5 }),
                 },
                 batch: Some(64),
-                restarts: 3,
+                restarts: Some(3),
                 tolerance: 0.0,
                 max_iterations: 9,
                 log_every: 2,
-                initialisation: Initialisation::KMeansPlusPlus,
+                init: Init::Stored { results: "../x y".to_owned(), fit: "em \"2\"".to_owned() },
                 collapse: Some(Collapse { min_eigenvalue: None, min_rows: Some(0.5) }),
+                singularities: Singularities::RemoveComponent,
+                standard_errors: Some(StandardErrors::WeightedBootstrap { replicates: 7 }),
             },
             Fit::Gradient {
                 name: None,
@@ -329,12 +374,30 @@ fn everything() -> Experiment {
                 objective: Objective::Likelihood,
                 optimizer: Optimizer::Lbfgs { memory: Some(4) },
                 batch: None,
-                restarts: 1,
+                restarts: Some(1),
                 tolerance: 1e-9,
                 max_iterations: 10,
                 log_every: 1,
-                initialisation: Initialisation::Alternate,
+                init: Init::BestOfShort { runs: 3, iterations: 4 },
                 collapse: None,
+                singularities: Singularities::BoundRatio(1e3),
+                standard_errors: Some(StandardErrors::Off),
+            },
+            Fit::StepwiseEm {
+                name: Some("stepwise".to_owned()),
+                model: None,
+                objective: Objective::Likelihood,
+                restarts: Some(2),
+                passes: 3,
+                block: 4,
+                exponent: 1.0 / 3.0,
+                average: false,
+                tolerance: 0.0,
+                log_every: 5,
+                init: Init::RandomResponsibilities,
+                collapse: None,
+                singularities: Singularities::Regularise(0.1),
+                standard_errors: Some(StandardErrors::ParametricBootstrap { replicates: 1 }),
             },
             Fit::Gibbs { name: Some("gibbs".to_owned()), model: Some(model), chains: 1, warmup: 0, draws: 2 },
         ],
@@ -389,23 +452,27 @@ fn what_is_written_is_laid_out_for_people_with_every_default_filled_in() {
             restarts: 20,
             tolerance: 1e-10,
             max_iterations: 10000,
-            initialisation: Alternate,
+            acceleration: Off,
+            init: KMeansPlusPlus,
+            singularities: Fail,
         ),
         Em(
             objective: Posterior,
-            restarts: 20,
             tolerance: 1e-10,
             max_iterations: 10000,
-            initialisation: Alternate,
+            acceleration: Off,
+            init: KMeansPlusPlus,
+            singularities: Fail,
         ),
         Em(
             name: "one variance",
             model: (covariance: Tied(Isotropic)),
             objective: Likelihood,
-            restarts: 20,
             tolerance: 1e-10,
             max_iterations: 10000,
-            initialisation: Alternate,
+            acceleration: Off,
+            init: KMeansPlusPlus,
+            singularities: Fail,
         ),
         Gibbs(chains: 4, warmup: 500, draws: 1000),
     ],
@@ -447,8 +514,8 @@ fn assert_error(marked: &str, field: &str, says: &[&str]) {
 
 #[test]
 fn an_unknown_field_is_shown_with_the_nearest_name_and_all_names() {
-    let names =
-        "`name`, `model`, `objective`, `restarts`, `tolerance`, `max_iterations`, `initialisation` and `collapse`";
+    let names = "`name`, `model`, `objective`, `restarts`, `tolerance`, `max_iterations`, `acceleration`, `init`, `collapse`, \
+         `singularities` and `standard_errors`";
     let bad = example_with(GIBBS, "Em(«restart»: 5)");
     assert_error(&bad, "fits[3].restart", &["unknown field `restart`", "did you mean `restarts`?", names]);
     let bad = example_with(GIBBS, "Gibbs(chains: 4, «iterations»: 5)");
@@ -480,7 +547,7 @@ fn an_unknown_variant_is_shown_with_the_nearest_name_and_all_names() {
     let bad = example_with("Free(Full),", "«Diagonal»,");
     assert_error(&bad, "model.covariance", &["did you mean `Free(Diagonal)`?"]);
     let bad = example_with(GIBBS, "«Gibs»(chains: 4)");
-    assert_error(&bad, "fits[3]", &["did you mean `Gibbs`?", "`Em`, `Gradient` and `Gibbs`"]);
+    assert_error(&bad, "fits[3]", &["did you mean `Gibbs`?", "`Em`, `StepwiseEm`, `Gradient` and `Gibbs`"]);
     let bad = example_with("objective: Posterior", "objective: «posterior»");
     assert_error(&bad, "fits[1].objective", &["did you mean `Posterior`?"]);
     let bad = example_with(CSV, "«Excel»(path: 3)");
@@ -544,7 +611,7 @@ fn a_value_of_the_wrong_type_is_shown_with_what_was_expected_and_what_stands_the
     let bad = example_with(GIBBS, "«Gibbs»");
     assert_error(&bad, "fits[3]", &["`Gibbs` needs its brackets"]);
     let bad = example_with(GIBBS, "«4»");
-    assert_error(&bad, "fits[3]", &["expected `Em(..)`, `Gradient(..)` or `Gibbs(..)`"]);
+    assert_error(&bad, "fits[3]", &["expected `Em(..)`, `StepwiseEm(..)`, `Gradient(..)` or `Gibbs(..)`"]);
     let bad = example_with(CSV, "«\"faithful.csv\"»");
     assert_error(&bad, "data", &["expected `Csv(..)`", "`data: Csv(path: \"../data/faithful.csv\")`"]);
     let bad = example_with("    model: (\n", "    model: «{»\n").replacen("    ),\n    fits", "    },\n    fits", 1);

@@ -264,7 +264,7 @@ fn a_run_killed_at_any_moment_leaves_only_whole_files() {
         if done.exists() {
             // Whatever stands under the name is complete.
             json(&done.join("manifest.json"));
-            assert_eq!(json(&done.join("summary.json"))["fits"].as_array().unwrap().len(), 4);
+            assert_eq!(json(&done.join("summary.json"))["fits"].as_array().unwrap().len(), 6);
         }
         let partial = out.join(".small.partial");
         for name in ["summary.json", "manifest.json"] {

@@ -39,7 +39,17 @@ fn inside_variant(variant: &str, depth: usize) -> (&'static str, &'static str) {
         ("SimulateInBall", _) => (FIELD, "for example `SimulateInBall(n: 1000, dims: 2, radius: 10.0)`"),
         ("Conjugate", _) => (FIELD, "fields are written by name: `Conjugate(kappa: 0.1, dof: 4.0)`"),
         ("Em", _) => (FIELD, "fields are written by name: `Em(restarts: 20)`"),
+        ("StepwiseEm", _) => (FIELD, "fields are written by name: `StepwiseEm(block: 1000)`"),
         ("Gradient", _) => (FIELD, "fields are written by name: `Gradient(optimizer: Lbfgs())`"),
+        ("FloorEigenvalues", _) => (NUMBER, "the least variance in any direction: `FloorEigenvalues(1e-6)`"),
+        ("Regularise", _) => (NUMBER, "what every variance gains: `Regularise(1e-6)`"),
+        ("BoundRatio", _) => (NUMBER, "the largest ratio of variances: `BoundRatio(100.0)`"),
+        ("Given", _) => (FIELD, "for example `Given(weights: [1, 1], means: [[0], [3]], covariances: [..])`"),
+        ("Stored", _) => (FIELD, "for example `Stored(results: \"../results/faithful\", fit: \"em\")`"),
+        ("BestOfShort", _) => (FIELD, "fields are written by name: `BestOfShort(runs: 10, iterations: 5)`"),
+        ("ParametricBootstrap" | "WeightedBootstrap", _) => {
+            (FIELD, "fields are written by name: `ParametricBootstrap(replicates: 200)`")
+        }
         ("Adam", _) => (FIELD, "fields are written by name: `Adam(step: 0.1)`"),
         ("Lbfgs", _) => (FIELD, "fields are written by name: `Lbfgs(memory: 10)`"),
         ("Exponential", _) => (FIELD, "fields are written by name: `Exponential(half_life: 100.0)`"),
@@ -59,7 +69,9 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ),
         ("model", _) => ("a model `( .. )`", "for example `model: (components: 2, covariance: Free(Full))`"),
         ("fits", 0) => ("a list of fits", "for example `fits: [Em(restarts: 20), Gibbs(draws: 1000)]`"),
-        ("fits", _) => ("`Em(..)`, `Gradient(..)` or `Gibbs(..)`", "for example `Em(restarts: 20)` or `Gibbs()`"),
+        ("fits", _) => {
+            ("`Em(..)`, `StepwiseEm(..)`, `Gradient(..)` or `Gibbs(..)`", "for example `Em(restarts: 20)` or `Gibbs()`")
+        }
         ("path", _) => (TEXT, "for example `path: \"../data/faithful.csv\"`"),
         ("columns", 0) if outer == "Npy" => ("a list of column numbers", NUMBERED),
         ("columns", _) if outer == "Npy" => (COUNT, NUMBERED),
@@ -104,9 +116,29 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("restarts", _) => (COUNT, "for example `restarts: 20`"),
         ("tolerance", _) => (NUMBER, "for example `tolerance: 1e-10`"),
         ("max_iterations", _) => (COUNT, "for example `max_iterations: 10000`"),
-        ("initialisation", _) => {
-            ("`KMeansPlusPlus`, `RandomRows` or `Alternate`", "for example `initialisation: KMeansPlusPlus`")
-        }
+        ("init", _) => (
+            "`KMeansPlusPlus`, `RandomRows`, `RandomResponsibilities`, `Alternate`, `Given(..)`, `Stored(..)` or \
+             `BestOfShort(..)`",
+            "for example `init: RandomRows` or `init: Stored(results: \"../results/faithful\", fit: \"em\")`",
+        ),
+        ("passes", _) => (COUNT, "passes over the rows, for example `passes: 20`"),
+        ("block", _) => (COUNT, "rows between two M-steps, for example `block: 1000`"),
+        ("exponent", _) => (NUMBER, "above 0.5, at most 1, for example `exponent: 0.6`"),
+        ("average", _) => ("`true` or `false`", "for example `average: true`"),
+        ("results", _) => (TEXT, "a folder of results, for example `results: \"../results/faithful\"`"),
+        ("fit", _) => (TEXT, "the name of a fit of these results, for example `fit: \"em\"`"),
+        ("runs", _) => (COUNT, "short runs for each start, for example `runs: 10`"),
+        ("iterations", _) => (COUNT, "iterations of a short run, for example `iterations: 5`"),
+        ("singularities", _) => (
+            "`Fail`, `ResetComponent`, `RemoveComponent`, `FloorEigenvalues(..)`, `Regularise(..)` or `BoundRatio(..)`",
+            "for example `singularities: FloorEigenvalues(1e-6)`",
+        ),
+        ("standard_errors", _) => (
+            "`Off`, `Observed`, `Sandwich`, `ParametricBootstrap(..)` or `WeightedBootstrap(..)`",
+            "for example `standard_errors: Sandwich`",
+        ),
+        ("replicates", _) => (COUNT, "for example `replicates: 200`"),
+        ("acceleration", _) => ("`Off` or `Squarem`", "for example `acceleration: Squarem`"),
         ("collapse", _) => ("limits `( .. )`", "for example `collapse: (min_eigenvalue: 1e-6, min_rows: 2.0)`"),
         ("min_eigenvalue", _) => (NUMBER, "for example `min_eigenvalue: 1e-6`"),
         ("min_rows", _) => (NUMBER, "for example `min_rows: 2.0`"),

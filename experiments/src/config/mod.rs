@@ -18,7 +18,7 @@ pub use error::{ConfigError, Source};
 pub use layout::to_ron;
 pub use parse::{load, parse};
 pub use schema::{
-    Collapse, ComponentPrior, Concentration, Covariance, Data, Decay, Experiment, Fit, Initialisation, Matrix, Mixture,
-    Model, ModelOverride, Objective, Optimizer, Prior, Shape,
+    Acceleration, Collapse, ComponentPrior, Concentration, Covariance, Data, Decay, Experiment, Fit, Init, Matrix,
+    Mixture, Model, ModelOverride, Objective, Optimizer, Prior, Shape, Singularities, StandardErrors,
 };
 pub(crate) use words::nearest;

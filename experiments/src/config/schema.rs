@@ -284,21 +284,75 @@ pub enum Fit {
         /// What is maximised.
         #[serde(default)]
         objective: Objective,
-        /// Number of starts; the best end counts.
-        #[serde(default = "default_restarts")]
-        restarts: usize,
+        /// Number of starts; the best end counts. Left out: 20, or 1 from a given or stored start.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        restarts: Option<usize>,
         /// Relative gain of the objective below which a start has converged.
         #[serde(default = "default_tolerance")]
         tolerance: f64,
         /// Iterations after which a start stops in any case.
         #[serde(default = "default_max_iterations")]
         max_iterations: usize,
+        /// How EM is accelerated.
+        #[serde(default)]
+        acceleration: Acceleration,
         /// How a start begins.
         #[serde(default)]
-        initialisation: Initialisation,
+        init: Init,
         /// When a component counts as collapsed.
         #[serde(skip_serializing_if = "Option::is_none")]
         collapse: Option<Collapse>,
+        /// What is done about components that near a singularity.
+        #[serde(default)]
+        singularities: Singularities,
+        /// Where standard errors come from; left out: the observed information, if that is cheap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        standard_errors: Option<StandardErrors>,
+    },
+    /// A point estimate by stepwise (online) EM: an M-step after every block of rows.
+    StepwiseEm {
+        /// Tells two fits apart.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Single fields of the model that this fit has otherwise.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        model: Option<ModelOverride>,
+        /// What is maximised.
+        #[serde(default)]
+        objective: Objective,
+        /// Number of starts; the best end counts. Left out: 20, or 1 from a given or stored start.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        restarts: Option<usize>,
+        /// The most passes over the rows.
+        #[serde(default = "default_passes")]
+        passes: usize,
+        /// The most rows between two M-steps.
+        #[serde(default = "default_block")]
+        block: usize,
+        /// The step after t blocks is (t + 2)^-exponent; above 0.5, at most 1.
+        #[serde(default = "default_exponent")]
+        exponent: f64,
+        /// Whether the estimate comes from averaged statistics instead of the last ones.
+        #[serde(default = "default_average")]
+        average: bool,
+        /// Relative change of the objective below which a start has converged.
+        #[serde(default = "default_tolerance")]
+        tolerance: f64,
+        /// Passes from one record of the objective to the next.
+        #[serde(default = "default_log_every_pass")]
+        log_every: usize,
+        /// How a start begins.
+        #[serde(default)]
+        init: Init,
+        /// When a component counts as collapsed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        collapse: Option<Collapse>,
+        /// What is done about components that near a singularity.
+        #[serde(default)]
+        singularities: Singularities,
+        /// Where standard errors come from; left out: the observed information, if that is cheap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        standard_errors: Option<StandardErrors>,
     },
     /// A point estimate by gradient ascent in unconstrained coordinates.
     Gradient {
@@ -317,9 +371,9 @@ pub enum Fit {
         /// Rows of a minibatch, drawn anew for each step; left out: all rows. Only with Adam.
         #[serde(skip_serializing_if = "Option::is_none")]
         batch: Option<usize>,
-        /// Number of starts; the best end counts.
-        #[serde(default = "default_restarts")]
-        restarts: usize,
+        /// Number of starts; the best end counts. Left out: 20, or 1 from a given or stored start.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        restarts: Option<usize>,
         /// Relative gain of the objective below which a start has converged; not used with minibatches.
         #[serde(default = "default_tolerance")]
         tolerance: f64,
@@ -331,10 +385,16 @@ pub enum Fit {
         log_every: usize,
         /// How a start begins.
         #[serde(default)]
-        initialisation: Initialisation,
+        init: Init,
         /// When a component counts as collapsed.
         #[serde(skip_serializing_if = "Option::is_none")]
         collapse: Option<Collapse>,
+        /// What is done about components that near a singularity.
+        #[serde(default)]
+        singularities: Singularities,
+        /// Where standard errors come from; left out: the observed information, if that is cheap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        standard_errors: Option<StandardErrors>,
     },
     /// Draws from the posterior by Gibbs sampling.
     Gibbs {
@@ -363,11 +423,14 @@ impl Fit {
             name: None,
             model: None,
             objective: Objective::default(),
-            restarts: default_restarts(),
+            restarts: None,
             tolerance: default_tolerance(),
             max_iterations: default_max_iterations(),
-            initialisation: Initialisation::default(),
+            acceleration: Acceleration::default(),
+            init: Init::default(),
             collapse: None,
+            singularities: Singularities::default(),
+            standard_errors: None,
         }
     }
 }
@@ -440,15 +503,95 @@ pub enum Decay {
 }
 
 /// How a start begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Initialisation {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Init {
     /// Means spread over the rows by k-means++.
+    #[default]
     KMeansPlusPlus,
     /// Means at K rows drawn at random.
     RandomRows,
-    /// The two in turn, from start to start.
-    #[default]
+    /// Responsibilities drawn at random.
+    RandomResponsibilities,
+    /// k-means++ and random rows in turn, from start to start.
     Alternate,
+    /// One start from a given mixture.
+    Given {
+        /// K weights.
+        weights: Vec<f64>,
+        /// K means of d numbers.
+        means: Vec<Vec<f64>>,
+        /// K covariances.
+        covariances: Vec<Matrix>,
+    },
+    /// One start from the mixture of a fit of stored results.
+    Stored {
+        /// The folder of the results, or a `summary.json`; relative to the folder of the config.
+        results: String,
+        /// The name of the fit.
+        fit: String,
+    },
+    /// The best of several short runs of EM from random rows.
+    BestOfShort {
+        /// Number of short runs.
+        #[serde(default = "default_short_runs")]
+        runs: usize,
+        /// The most iterations of each.
+        #[serde(default = "default_short_iterations")]
+        iterations: usize,
+    },
+}
+
+/// What is done about components that near a singularity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Singularities {
+    /// A restart that ends in a collapse is set aside.
+    #[default]
+    Fail,
+    /// The mean of the component restarts at the worst-explained row.
+    ResetComponent,
+    /// The component is dropped.
+    RemoveComponent,
+    /// No eigenvalue of a covariance is below this.
+    FloorEigenvalues(f64),
+    /// This is added to the diagonal of every covariance in every M-step.
+    Regularise(f64),
+    /// No eigenvalue of any covariance is more than this times another.
+    BoundRatio(f64),
+}
+
+/// Where standard errors come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum StandardErrors {
+    /// None are computed.
+    Off,
+    /// The observed information.
+    Observed,
+    /// The sandwich of the observed information and the scores.
+    Sandwich,
+    /// Fits to data simulated from the estimate.
+    ParametricBootstrap {
+        /// Number of fits.
+        #[serde(default = "default_replicates")]
+        replicates: usize,
+    },
+    /// Fits to the rows with random weights.
+    WeightedBootstrap {
+        /// Number of fits.
+        #[serde(default = "default_replicates")]
+        replicates: usize,
+    },
+}
+
+/// How EM is accelerated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Acceleration {
+    /// Not at all.
+    #[default]
+    Off,
+    /// By SQUAREM, with a guard that keeps it from falling.
+    Squarem,
 }
 
 /// When a component counts as collapsed; what is left out has its default.
@@ -463,8 +606,36 @@ pub struct Collapse {
     pub min_rows: Option<f64>,
 }
 
-fn default_restarts() -> usize {
+fn default_passes() -> usize {
     20
+}
+
+fn default_block() -> usize {
+    1000
+}
+
+fn default_exponent() -> f64 {
+    0.6
+}
+
+fn default_average() -> bool {
+    true
+}
+
+fn default_log_every_pass() -> usize {
+    1
+}
+
+fn default_short_runs() -> usize {
+    10
+}
+
+fn default_short_iterations() -> usize {
+    5
+}
+
+fn default_replicates() -> usize {
+    200
 }
 
 fn default_tolerance() -> f64 {

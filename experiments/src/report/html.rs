@@ -1,5 +1,6 @@
 //! The report as one self-contained page.
 
+mod points;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -36,12 +37,16 @@ pub(crate) fn html(experiment: &Experiment, outcome: &Outcome, summary: &Summary
         d => experiment.data.data.d(),
         has_truth => experiment.data.truth.is_some(),
         has_posterior => outcome.fits.iter().any(|fit| fit.gibbs.is_some()),
+        has_intervals => outcome.fits.iter().any(|fit| !fit.quantities_with_intervals().is_empty()),
         warnings,
         failures => failures.collect::<Vec<Value>>(),
         fits => (!outcome.fits.is_empty()).then(|| tables::fits(outcome, summary)).map(Value::from),
         parameters => values(tables::parameters(experiment, outcome)),
         comparison => tables::comparison(summary.comparison()).map(Value::from),
         quantities => values(tables::quantities(experiment, outcome)),
+        modes => values(points::modes(outcome)),
+        singularities => values(points::singularities(outcome)),
+        standard_errors => values(points::standard_errors(outcome)),
         figures => values(fits),
         progress => values(progress),
         config => config::to_ron(&experiment.config),

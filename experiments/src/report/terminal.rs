@@ -55,6 +55,9 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
         );
     }
     for fit in &outcome.fits {
+        text.push_str(&singularities(fit));
+    }
+    for fit in &outcome.fits {
         for warning in fit.warnings() {
             let _ = writeln!(text, "\nwarning: {}: {warning}", fit.name);
         }
@@ -66,12 +69,39 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
 }
 
 fn legend(fits: &[&FitResult], truth: Option<&Mixture>) -> String {
-    let posterior = fits.iter().any(|fit| fit.gibbs.is_some());
-    match (posterior, truth.is_some()) {
-        (true, true) => " (posterior mean [90 % interval]; + covers the truth, ! does not)".to_owned(),
-        (true, false) => " (posterior mean [90 % interval])".to_owned(),
-        (false, _) => String::new(),
+    let any =
+        |test: fn(&FitResult) -> bool| fits.iter().any(|fit| test(fit) && !fit.quantities_with_intervals().is_empty());
+    let what = match (any(|fit| fit.point.is_some()), any(|fit| fit.gibbs.is_some())) {
+        (true, true) => "estimate or posterior mean",
+        (true, false) => "estimate",
+        (false, true) => "posterior mean",
+        (false, false) => return String::new(),
+    };
+    let covers = if truth.is_some() { "; + covers the truth, ! does not" } else { "" };
+    format!(" ({what} [90 % interval]{covers})")
+}
+
+/// Near-singular events of a fit that are shown one by one.
+const MOST_EVENTS: usize = 4;
+
+/// What came near a singularity, and what was done.
+fn singularities(fit: &FitResult) -> String {
+    let Some(events) = fit.point.as_ref().map(|point| &point.singularities).filter(|events| !events.is_empty()) else {
+        return String::new();
+    };
+    let many = if events.len() == 1 {
+        "1 near-singular event".to_owned()
+    } else {
+        format!("{} near-singular events", events.len())
+    };
+    let mut text = format!("\n{}: {many}\n", fit.name);
+    for event in events.iter().take(MOST_EVENTS) {
+        let _ = writeln!(text, "  {event}");
     }
+    if events.len() > MOST_EVENTS {
+        let _ = writeln!(text, "  and {} more in summary.json", events.len() - MOST_EVENTS);
+    }
+    text
 }
 
 /// One parameter as the tables show it: what it is, its value in a mixture, the quantity of a posterior.
@@ -131,12 +161,12 @@ fn parameters(fits: &[&FitResult], truth: Option<&Mixture>, k: usize, d: usize) 
 fn estimate(fit: &FitResult, parameter: &Parameter, truth: Option<&Mixture>) -> String {
     let value = short((parameter.value)(&fit.mixture));
     let name = fit.stored_name(&parameter.quantity);
-    let Some(quantity) = fit.gibbs.as_ref().and_then(|gibbs| gibbs.quantity(&name)) else { return value };
+    let Some((low, high)) = fit.interval(&name) else { return value };
     let show = |q: f64| short(if parameter.squared { q.max(0.0).sqrt() } else { q });
     let mark = truth
         .and_then(|truth| fit.true_value(&parameter.quantity, truth))
-        .map(|truth| if (quantity.q5..=quantity.q95).contains(&truth) { " +" } else { " !" });
-    format!("{value} [{}, {}]{}", show(quantity.q5), show(quantity.q95), mark.unwrap_or_default())
+        .map(|truth| if (low..=high).contains(&truth) { " +" } else { " !" });
+    format!("{value} [{}, {}]{}", show(low), show(high), mark.unwrap_or_default())
 }
 
 fn fits(outcome: &Outcome, summary: &Summary) -> Table {

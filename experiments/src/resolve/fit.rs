@@ -1,20 +1,22 @@
 //! The fits of a config: their models, settings and names.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use gmm_core::Model;
-use gmm_em::{Ascent, Em, EmError, Gradient, Objective};
+use gmm_em::{Ascent, EmError, Objective, StandardErrors};
 use gmm_mcmc::{Gibbs, GibbsError};
 
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Fit, Method};
 use crate::resolve::model::{self, At, Defaults, Written};
-use crate::resolve::point::{collapse_rule, objective_of, optimizer_as_used, optimizer_of, seedings};
+use crate::resolve::point;
 
 /// All fits, as used and as written with every default filled in.
 pub(super) fn resolve_all(
     experiment: &config::Experiment,
     source: &Source,
+    folder: &Path,
     data: &DataSet,
     defaults: &Defaults<'_>,
 ) -> Result<(Vec<Fit>, Vec<config::Fit>), ConfigError> {
@@ -23,64 +25,38 @@ pub(super) fn resolve_all(
     let mut used = Vec::new();
     for (i, (written, name)) in experiment.fits.iter().zip(names).enumerate() {
         let path = format!("fits[{i}]");
-        let (other, method) = match written {
-            config::Fit::Em {
-                model, objective, restarts, tolerance, max_iterations, initialisation, collapse, ..
-            } => {
-                let em = Em {
-                    objective: objective_of(*objective),
-                    restarts: *restarts,
-                    tolerance: *tolerance,
-                    max_iterations: *max_iterations,
-                    seedings: seedings(*initialisation),
-                    collapse: collapse_rule(collapse.as_ref()),
-                };
-                (model.as_ref(), Method::Em(em))
+        let (config::Fit::Em { model: other, .. }
+        | config::Fit::StepwiseEm { model: other, .. }
+        | config::Fit::Gradient { model: other, .. }
+        | config::Fit::Gibbs { model: other, .. }) = written;
+        let fields = Written::overridden(&experiment.model, other.as_ref(), &format!("{path}.model"));
+        let model = model_of(source, &fields, point::objective(written), defaults)?;
+        let filled = as_used(source, &path, folder, written, &name, &model, data.data.n())?;
+        let method = match (&filled, point::method(source, &path, &filled)?) {
+            (config::Fit::Gibbs { chains, warmup, draws, .. }, _) => {
+                Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws })
             }
-            config::Fit::Gradient {
-                model,
-                objective,
-                optimizer,
-                batch,
-                restarts,
-                tolerance,
-                max_iterations,
-                log_every,
-                initialisation,
-                collapse,
-                ..
-            } => {
-                let gradient = Gradient {
-                    optimizer: optimizer_of(optimizer),
-                    objective: objective_of(*objective),
-                    batch: *batch,
-                    restarts: *restarts,
-                    tolerance: *tolerance,
-                    max_iterations: *max_iterations,
-                    log_every: *log_every,
-                    seedings: seedings(*initialisation),
-                    collapse: collapse_rule(collapse.as_ref()),
-                };
-                (model.as_ref(), Method::Gradient(gradient))
-            }
-            config::Fit::Gibbs { model, chains, warmup, draws, .. } => {
-                (model.as_ref(), Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws }))
-            }
+            (_, Some(method)) => method,
+            (_, None) => continue, // not reached: all others are point estimates
         };
-        let fields = Written::overridden(&experiment.model, other, &format!("{path}.model"));
-        let model = model_of(source, &fields, &method, defaults)?;
-        limits(source, &path, &model, &method)?;
+        let standard_errors = point::standard_errors(&filled);
+        limits(source, &path, &model, &method, standard_errors)?;
         check(source, &path, &fields, &model, &method, data)?;
-        used.push(as_used(written, &name, &model));
-        fits.push(Fit { name, model, method });
+        used.push(filled);
+        fits.push(Fit { name, model, method, standard_errors });
     }
     Ok((fits, used))
 }
 
 /// Maximum likelihood does not use the priors: where the data do not determine the default prior, it goes without.
-fn model_of(source: &Source, fields: &Written<'_>, method: &Method, data: &Defaults<'_>) -> Result<Model, ConfigError> {
+fn model_of(
+    source: &Source,
+    fields: &Written<'_>,
+    objective: Option<Objective>,
+    data: &Defaults<'_>,
+) -> Result<Model, ConfigError> {
     let resolved = model::resolve(source, fields, data.data.d(), Some(data));
-    let likelihood = method.plan().is_some_and(|plan| plan.objective == Objective::Likelihood);
+    let likelihood = objective == Some(Objective::Likelihood);
     let by_default = matches!(fields.components.value, None | Some(config::ComponentPrior::FromData));
     match resolved {
         Err(error) if likelihood && by_default && error.field().ends_with(".scale") => {
@@ -99,7 +75,13 @@ const MOST_SCANS: usize = 1 << 34;
 const MOST_NUMBERS: u128 = 1 << 33;
 
 /// Settings that no machine could run.
-fn limits(source: &Source, path: &str, model: &Model, method: &Method) -> Result<(), ConfigError> {
+fn limits(
+    source: &Source,
+    path: &str,
+    model: &Model,
+    method: &Method,
+    standard_errors: Option<StandardErrors>,
+) -> Result<(), ConfigError> {
     let within = |field: &str, value: usize, most: usize| match value <= most {
         true => Ok(()),
         false => {
@@ -107,8 +89,14 @@ fn limits(source: &Source, path: &str, model: &Model, method: &Method) -> Result
         }
     };
     match method {
-        Method::Em(Em { restarts, .. }) | Method::Gradient(Gradient { restarts, .. }) => {
-            within("restarts", *restarts, MOST_RESTARTS)
+        Method::Em(_) | Method::Stepwise(_) | Method::Gradient(_) => {
+            within("restarts", method.plan().map_or(0, |plan| plan.restarts), MOST_RESTARTS)?;
+            let (StandardErrors::ParametricBootstrap { replicates } | StandardErrors::WeightedBootstrap { replicates }) =
+                standard_errors.unwrap_or(StandardErrors::Observed)
+            else {
+                return Ok(());
+            };
+            within("standard_errors.replicates", replicates, MOST_RESTARTS)
         }
         Method::Gibbs(gibbs) => {
             within("chains", gibbs.chains, MOST_CHAINS)?;
@@ -138,6 +126,7 @@ fn check(
     let too_few = |error: &dyn std::fmt::Display| source.error_at(&fields.k.path, error, None);
     match method {
         Method::Em(em) => check_point(source, path, fields, model, em, data),
+        Method::Stepwise(stepwise) => check_point(source, path, fields, model, stepwise, data),
         Method::Gradient(gradient) => check_point(source, path, fields, model, gradient, data),
         Method::Gibbs(gibbs) => gmm_mcmc::check(model, &data.data, gibbs).map_err(|error| match &error {
             GibbsError::FlatPrior => source.error_at(&fields.components.path, &error, None),
@@ -163,10 +152,12 @@ fn check_point<A: Ascent>(
                 "min_eigenvalue" | "min_rows" => ".collapse",
                 "memory" | "weights_step" | "components_step" | "beta1" | "beta2" | "epsilon" => ".optimizer",
                 "half_life" => ".optimizer.decay",
+                "runs" | "iterations" => ".init",
                 _ => "",
             };
             source.error_at(&format!("{path}{group}.{name}"), &error, None)
         }
+        EmError::Start(_) => source.error_at(&format!("{path}.init"), &error, None),
         EmError::Concentration { .. } => source.error_at(&fields.concentration.path, &error, None),
         EmError::ConstantColumn { column } => {
             let message =
@@ -178,12 +169,13 @@ fn check_point<A: Ascent>(
     })
 }
 
-/// Names that tell the fits apart: as written, else `em`, `map`, `adam`, `lbfgs` or `gibbs`, numbered where needed.
+/// Names that tell the fits apart: as written, else `em`, `map`, `stepwise`, `adam`, `lbfgs` or `gibbs`, numbered where needed.
 fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigError> {
     let written = |fit: &config::Fit| match fit {
-        config::Fit::Em { name, .. } | config::Fit::Gradient { name, .. } | config::Fit::Gibbs { name, .. } => {
-            name.clone()
-        }
+        config::Fit::Em { name, .. }
+        | config::Fit::StepwiseEm { name, .. }
+        | config::Fit::Gradient { name, .. }
+        | config::Fit::Gibbs { name, .. } => name.clone(),
     };
     let mut taken: HashMap<String, usize> = HashMap::new();
     for (i, name) in fits.iter().map(written).enumerate() {
@@ -200,6 +192,7 @@ fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigErr
         let base = match fit {
             config::Fit::Em { objective: config::Objective::Likelihood, .. } => "em",
             config::Fit::Em { objective: config::Objective::Posterior, .. } => "map",
+            config::Fit::StepwiseEm { .. } => "stepwise",
             config::Fit::Gradient { optimizer: config::Optimizer::Adam { .. }, .. } => "adam",
             config::Fit::Gradient { optimizer: config::Optimizer::Lbfgs { .. }, .. } => "lbfgs",
             config::Fit::Gibbs { .. } => "gibbs",
@@ -216,22 +209,22 @@ fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigErr
     Ok(names)
 }
 
-/// The fit as `experiment.ron` writes it.
-fn as_used(written: &config::Fit, as_name: &str, as_model: &Model) -> config::Fit {
+/// The fit as `experiment.ron` writes it, every default filled in.
+fn as_used(
+    source: &Source,
+    path: &str,
+    folder: &Path,
+    written: &config::Fit,
+    as_name: &str,
+    as_model: &Model,
+    n: usize,
+) -> Result<config::Fit, ConfigError> {
     let mut used = written.clone();
     let (config::Fit::Em { name, model, .. }
+    | config::Fit::StepwiseEm { name, model, .. }
     | config::Fit::Gradient { name, model, .. }
     | config::Fit::Gibbs { name, model, .. }) = &mut used;
     (*name, *model) = (Some(as_name.to_owned()), Some(model::written(as_model)));
-    if let config::Fit::Gradient { optimizer, .. } = &mut used {
-        *optimizer = optimizer_as_used(optimizer);
-    }
-    if let config::Fit::Em { collapse, .. } | config::Fit::Gradient { collapse, .. } = &mut used {
-        let rule = collapse_rule(collapse.as_ref());
-        *collapse = Some(config::Collapse {
-            min_eigenvalue: Some(rule.min_eigenvalue),
-            min_rows: Some(rule.min_rows(as_model.d())),
-        });
-    }
-    used
+    point::fill_in(source, path, folder, &mut used, as_model, n)?;
+    Ok(used)
 }

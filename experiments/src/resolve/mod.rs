@@ -13,6 +13,7 @@ mod simulation;
 mod fit;
 mod model;
 mod point;
+mod stored;
 
 use std::path::Path;
 
@@ -68,7 +69,7 @@ pub fn resolve(
     }
     let (data, used_data) = data_set(&written, source, folder, scratch)?;
     let defaults = model::Defaults::new(&data.data);
-    let (fits, used_fits) = fit::resolve_all(&written, source, &data, &defaults)?;
+    let (fits, used_fits) = fit::resolve_all(&written, source, folder, &data, &defaults)?;
     let model = model::as_used(source, &written.model, &defaults);
     let config = config::Experiment { data: used_data, model, fits: used_fits, ..written };
     Ok(Experiment { name: config.name.clone(), seed: config.seed, data, fits, config })

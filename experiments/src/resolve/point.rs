@@ -1,25 +1,204 @@
-//! The settings of point estimates: words of a config to those of the library.
+//! The settings of point estimates: defaults filled in, then words of a config to those of the library.
 
-use gmm_em::{Adam, CollapseRule, Decay, Lbfgs, Objective, Optimizer, Seedings};
+use std::path::Path;
 
-use crate::config;
+use gmm_core::Model;
+use gmm_em::{
+    Acceleration, Adam, CollapseRule, Decay, Em, Gradient, Lbfgs, Objective, Optimizer, Singularities, StandardErrors,
+    Starts, Stepwise,
+};
 
-pub(super) fn objective_of(written: config::Objective) -> Objective {
+use crate::config::{self, ConfigError, Source};
+use crate::experiment::Method;
+use crate::resolve::{matrix, stored};
+
+/// Starts of a fit whose config says nothing of them.
+const RESTARTS: usize = 20;
+
+/// Standard errors that take more than so many operations (some seconds) are computed only where they are asked for.
+const CHEAP: f64 = 2e10;
+
+/// Fills in what a fit (at `path` in its config) leaves out of the settings that point estimates have.
+pub(super) fn fill_in(
+    source: &Source,
+    path: &str,
+    folder: &Path,
+    fit: &mut config::Fit,
+    model: &Model,
+    n: usize,
+) -> Result<(), ConfigError> {
+    if let config::Fit::Gradient { optimizer, .. } = fit {
+        *optimizer = optimizer_as_used(optimizer);
+    }
+    let (config::Fit::Em { restarts, init, collapse, standard_errors, .. }
+    | config::Fit::StepwiseEm { restarts, init, collapse, standard_errors, .. }
+    | config::Fit::Gradient { restarts, init, collapse, standard_errors, .. }) = fit
+    else {
+        return Ok(());
+    };
+    if let config::Init::Stored { results, fit } = init {
+        let config::Mixture { weights, means, covariances } =
+            stored::mixture(source, &format!("{path}.init"), folder, results, fit)?;
+        *init = config::Init::Given { weights, means, covariances };
+    }
+    restarts.get_or_insert(if matches!(init, config::Init::Given { .. }) { 1 } else { RESTARTS });
+    let rule = collapse_rule(collapse.as_ref());
+    *collapse =
+        Some(config::Collapse { min_eigenvalue: Some(rule.min_eigenvalue), min_rows: Some(rule.min_rows(model.d())) });
+    standard_errors.get_or_insert_with(|| match StandardErrors::Observed.operations(model, n) <= CHEAP {
+        true => config::StandardErrors::Observed,
+        false => config::StandardErrors::Off,
+    });
+    Ok(())
+}
+
+/// The method of a point estimate that is filled in; none for sampling.
+pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<Option<Method>, ConfigError> {
+    let starts = |init: &config::Init| starts(source, &format!("{path}.init"), init);
+    Ok(Some(match fit {
+        config::Fit::Em {
+            objective,
+            restarts,
+            tolerance,
+            max_iterations,
+            acceleration,
+            init,
+            collapse,
+            singularities,
+            ..
+        } => Method::Em(Em {
+            objective: objective_of(*objective),
+            restarts: restarts.unwrap_or(RESTARTS),
+            tolerance: *tolerance,
+            max_iterations: *max_iterations,
+            acceleration: match acceleration {
+                config::Acceleration::Off => Acceleration::None,
+                config::Acceleration::Squarem => Acceleration::Squarem,
+            },
+            starts: starts(init)?,
+            collapse: collapse_rule(collapse.as_ref()),
+            singularities: policy(*singularities),
+        }),
+        config::Fit::StepwiseEm {
+            objective,
+            restarts,
+            passes,
+            block,
+            exponent,
+            average,
+            tolerance,
+            log_every,
+            init,
+            collapse,
+            singularities,
+            ..
+        } => Method::Stepwise(Stepwise {
+            objective: objective_of(*objective),
+            restarts: restarts.unwrap_or(RESTARTS),
+            passes: *passes,
+            block: *block,
+            exponent: *exponent,
+            average: *average,
+            tolerance: *tolerance,
+            log_every: *log_every,
+            starts: starts(init)?,
+            collapse: collapse_rule(collapse.as_ref()),
+            singularities: policy(*singularities),
+        }),
+        config::Fit::Gradient {
+            objective,
+            optimizer,
+            batch,
+            restarts,
+            tolerance,
+            max_iterations,
+            log_every,
+            init,
+            collapse,
+            singularities,
+            ..
+        } => Method::Gradient(Gradient {
+            optimizer: optimizer_of(optimizer),
+            objective: objective_of(*objective),
+            batch: *batch,
+            restarts: restarts.unwrap_or(RESTARTS),
+            tolerance: *tolerance,
+            max_iterations: *max_iterations,
+            log_every: *log_every,
+            starts: starts(init)?,
+            collapse: collapse_rule(collapse.as_ref()),
+            singularities: policy(*singularities),
+        }),
+        config::Fit::Gibbs { .. } => return Ok(None),
+    }))
+}
+
+/// The standard errors that a fit asks for.
+pub(super) fn standard_errors(fit: &config::Fit) -> Option<StandardErrors> {
+    let (config::Fit::Em { standard_errors, .. }
+    | config::Fit::StepwiseEm { standard_errors, .. }
+    | config::Fit::Gradient { standard_errors, .. }) = fit
+    else {
+        return None;
+    };
+    match (*standard_errors)? {
+        config::StandardErrors::Off => None,
+        config::StandardErrors::Observed => Some(StandardErrors::Observed),
+        config::StandardErrors::Sandwich => Some(StandardErrors::Sandwich),
+        config::StandardErrors::ParametricBootstrap { replicates } => {
+            Some(StandardErrors::ParametricBootstrap { replicates })
+        }
+        config::StandardErrors::WeightedBootstrap { replicates } => {
+            Some(StandardErrors::WeightedBootstrap { replicates })
+        }
+    }
+}
+
+/// What a fit maximises; none for sampling.
+pub(super) fn objective(fit: &config::Fit) -> Option<Objective> {
+    match fit {
+        config::Fit::Em { objective, .. }
+        | config::Fit::StepwiseEm { objective, .. }
+        | config::Fit::Gradient { objective, .. } => Some(objective_of(*objective)),
+        config::Fit::Gibbs { .. } => None,
+    }
+}
+
+fn objective_of(written: config::Objective) -> Objective {
     match written {
         config::Objective::Likelihood => Objective::Likelihood,
         config::Objective::Posterior => Objective::Posterior,
     }
 }
 
-pub(super) fn seedings(written: config::Initialisation) -> Seedings {
+fn starts(source: &Source, path: &str, written: &config::Init) -> Result<Starts, ConfigError> {
+    Ok(match written {
+        config::Init::KMeansPlusPlus => Starts::KMeansPlusPlus,
+        config::Init::RandomRows => Starts::RandomRows,
+        config::Init::RandomResponsibilities => Starts::RandomResponsibilities,
+        config::Init::Alternate => Starts::Alternate,
+        config::Init::BestOfShort { runs, iterations } => Starts::BestOfShort { runs: *runs, iterations: *iterations },
+        config::Init::Given { weights, means, covariances } => {
+            let (weights, means, covariances) = (weights.clone(), means.clone(), covariances.clone());
+            Starts::Given(matrix::mixture(source, path, &config::Mixture { weights, means, covariances })?)
+        }
+        // Filled in before: the mixture stands in its place.
+        config::Init::Stored { .. } => return Err(source.error_at(path, "the stored start was not read", None)),
+    })
+}
+
+fn policy(written: config::Singularities) -> Singularities {
     match written {
-        config::Initialisation::KMeansPlusPlus => Seedings::KMeansPlusPlus,
-        config::Initialisation::RandomRows => Seedings::RandomRows,
-        config::Initialisation::Alternate => Seedings::Alternate,
+        config::Singularities::Fail => Singularities::Fail,
+        config::Singularities::ResetComponent => Singularities::ResetComponent,
+        config::Singularities::RemoveComponent => Singularities::RemoveComponent,
+        config::Singularities::FloorEigenvalues(min) => Singularities::FloorEigenvalues(min),
+        config::Singularities::Regularise(constant) => Singularities::Regularise(constant),
+        config::Singularities::BoundRatio(ratio) => Singularities::BoundRatio(ratio),
     }
 }
 
-pub(super) fn collapse_rule(written: Option<&config::Collapse>) -> CollapseRule {
+fn collapse_rule(written: Option<&config::Collapse>) -> CollapseRule {
     CollapseRule {
         min_eigenvalue: written
             .and_then(|rule| rule.min_eigenvalue)
@@ -28,7 +207,7 @@ pub(super) fn collapse_rule(written: Option<&config::Collapse>) -> CollapseRule 
     }
 }
 
-pub(super) fn optimizer_of(written: &config::Optimizer) -> Optimizer {
+fn optimizer_of(written: &config::Optimizer) -> Optimizer {
     match written {
         config::Optimizer::Adam { step, weights_step, components_step, beta1, beta2, epsilon, decay } => {
             let default = Adam::default();
@@ -52,7 +231,7 @@ pub(super) fn optimizer_of(written: &config::Optimizer) -> Optimizer {
 }
 
 /// The optimizer with every default filled in.
-pub(super) fn optimizer_as_used(written: &config::Optimizer) -> config::Optimizer {
+fn optimizer_as_used(written: &config::Optimizer) -> config::Optimizer {
     match optimizer_of(written) {
         Optimizer::Adam(adam) => config::Optimizer::Adam {
             step: None,

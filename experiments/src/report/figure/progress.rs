@@ -26,9 +26,9 @@ pub(super) fn climb(name: &str, point: &PointDetail) -> Result<Figure, String> {
         Objective::Posterior => "ln posterior",
     };
     let method = match point.method {
-        PointMethod::Em => "EM",
-        PointMethod::Adam { .. } => "Gradient ascent by Adam",
-        PointMethod::Lbfgs => "Gradient ascent by L-BFGS",
+        PointMethod::Adam { .. } | PointMethod::Lbfgs => format!("Gradient ascent by {}", point.method.name()),
+        PointMethod::Em | PointMethod::Squarem => point.method.name().to_owned(),
+        PointMethod::Stepwise => "Stepwise EM".to_owned(),
     };
     let panels = [gaps(point), strip(point, objective)];
     let collapsed = point.restarts.iter().any(is_collapsed);

@@ -6,7 +6,7 @@ use gmm_mcmc::QuantitySummary;
 
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
-use crate::fitted::{FitResult, Outcome, PointMethod};
+use crate::fitted::{FitResult, Outcome};
 use crate::report::figure::{Key, key_of_component};
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::report::terminal::{ending, model};
@@ -60,11 +60,11 @@ impl Mark {
     }
 }
 
-fn word(text: impl Into<String>) -> Cell {
+pub(super) fn word(text: impl Into<String>) -> Cell {
     Cell { text: text.into(), ..Cell::default() }
 }
 
-fn number(text: impl Into<String>) -> Cell {
+pub(super) fn number(text: impl Into<String>) -> Cell {
     Cell { text: text.into(), kind: "number", ..Cell::default() }
 }
 
@@ -113,7 +113,7 @@ pub(super) fn fits(outcome: &Outcome, summary: &Summary) -> Table {
         let low = ess.is_some_and(|ess| ess < QuantitySummary::ESS_LIMIT);
         rows.push(vec![
             Cell { kind: "long", ..word(&fit.name) },
-            stacked(model(fit), method(fit).to_owned()),
+            stacked(model(fit), method(fit)),
             number(ln(fit.ln_likelihood)),
             number(maybe(fit.ln_posterior, ln)),
             number(fit.model.n_parameters().to_string()),
@@ -137,15 +137,16 @@ fn how_it_ended(fit: &FitResult) -> Cell {
     }
 }
 
-fn method(fit: &FitResult) -> &'static str {
-    match fit.point.as_ref().map(|point| (point.method, point.objective)) {
-        Some((PointMethod::Em, Objective::Likelihood)) => "EM, likelihood",
-        Some((PointMethod::Em, Objective::Posterior)) => "EM, posterior",
-        Some((PointMethod::Adam { .. }, Objective::Likelihood)) => "Adam, likelihood",
-        Some((PointMethod::Adam { .. }, Objective::Posterior)) => "Adam, posterior",
-        Some((PointMethod::Lbfgs, Objective::Likelihood)) => "L-BFGS, likelihood",
-        Some((PointMethod::Lbfgs, Objective::Posterior)) => "L-BFGS, posterior",
-        None => "Gibbs sampling",
+fn method(fit: &FitResult) -> String {
+    match fit.point.as_ref() {
+        Some(point) => {
+            let objective = match point.objective {
+                Objective::Likelihood => "likelihood",
+                Objective::Posterior => "posterior",
+            };
+            format!("{}, {objective}", point.method.name())
+        }
+        None => "Gibbs sampling".to_owned(),
     }
 }
 
@@ -234,17 +235,16 @@ fn kinds(columns: &[String], fits: &[&FitResult]) -> Vec<(String, Parameter)> {
 fn estimate(fit: &FitResult, parameter: Parameter, component: usize, truth: Option<&Mixture>) -> Cell {
     let value = number(short(parameter.value(&fit.mixture, component)));
     let name = parameter.quantity(component);
-    let gibbs = fit.gibbs.as_ref();
-    let Some(quantity) = gibbs.and_then(|gibbs| gibbs.quantity(&fit.stored_name(&name))) else { return value };
+    let Some((low, high)) = fit.interval(&fit.stored_name(&name)) else { return value };
     let squared = matches!(parameter, Parameter::Deviation(_));
     let show = |q: f64| short(if squared { q.max(0.0).sqrt() } else { q });
-    let aside = format!("[{}, {}]", show(quantity.q5), show(quantity.q95));
-    let mark = truth.and_then(|truth| fit.true_value(&name, truth)).map(|truth| covering(quantity, truth));
+    let aside = format!("[{}, {}]", show(low), show(high));
+    let mark = truth.and_then(|truth| fit.true_value(&name, truth)).map(|truth| covering((low, high), truth));
     Cell { aside, mark, ..value }
 }
 
-fn covering(quantity: &QuantitySummary, truth: f64) -> Mark {
-    if (quantity.q5..=quantity.q95).contains(&truth) { Mark::Covers } else { Mark::Misses }
+fn covering((low, high): (f64, f64), truth: f64) -> Mark {
+    if (low..=high).contains(&truth) { Mark::Covers } else { Mark::Misses }
 }
 
 /// The comparisons, if there is anything to compare.
@@ -298,7 +298,10 @@ fn quantity_row(fit: &FitResult, quantity: &QuantitySummary, truth: Option<&Mixt
     let mut row = vec![word(&quantity.name)];
     if let Some(truth) = truth {
         let value = fit.true_value(&quantity.name, truth);
-        row.push(marked(number(value.map_or(String::new(), short)), value.map(|truth| covering(quantity, truth))));
+        row.push(marked(
+            number(value.map_or(String::new(), short)),
+            value.map(|truth| covering((quantity.q5, quantity.q95), truth)),
+        ));
     }
     let QuantitySummary { mean, sd, q5, q50, q95, mcse_mean, .. } = quantity;
     row.extend([mean, sd, q5, q50, q95, mcse_mean].map(|x| number(short(*x))));

@@ -91,14 +91,14 @@ fn intervals_say_whether_they_cover_the_truth() {
     let far = Mixture::new(vec![1.0], vec![vec![1e3, 1e3]], gibbs.mixture.covariances().to_vec()).unwrap();
     experiment.data.truth = Some(far);
     let page = page(&experiment, &outcome);
-    // Both means, in the tables of parameters and of quantities.
-    assert_eq!(page.matches("title=\"does not cover the truth\"").count(), 4);
+    // Both means, in the table of parameters for both fits and in that of quantities.
+    assert_eq!(page.matches("title=\"does not cover the truth\"").count(), 6);
 }
 
 #[test]
 fn shared_and_isotropic_parameters_have_their_intervals_everywhere() {
     for (covariance, count) in
-        [("Tied(Isotropic)", 10), ("Free(Diagonal)", 10), ("Free(Full)", 12), ("Known(Isotropic(1))", 6)]
+        [("Tied(Isotropic)", 20), ("Free(Diagonal)", 20), ("Free(Full)", 24), ("Known(Isotropic(1))", 12)]
     {
         let (experiment, outcome) = ran(&rows(2), &format!("components: 2, covariance: {covariance}"), BOTH);
         assert_eq!(page(&experiment, &outcome).matches("class=\"aside\">[").count(), count, "{covariance}");
