@@ -3,7 +3,7 @@
 use std::fmt;
 
 use gmm_core::{Label, Mixture, Model, Shape, Structure};
-use gmm_em::{Criteria, Mode, NoStandardErrors, Objective, Restart, Singularity, Stop, Uncertainty};
+use gmm_em::{Criteria, Mode, NoStandardErrors, Objective, Restart, Singularities, Singularity, Stop, Uncertainty};
 use gmm_mcmc::{Draws, Levels, QuantitySummary};
 use serde::Serialize;
 
@@ -69,6 +69,10 @@ pub struct PointDetail {
     pub objective: Objective,
     /// The number of components that the model had at first: some may have been removed.
     pub asked_components: usize,
+    /// What was done about singularities.
+    pub policy: Singularities,
+    /// Where in the trace the climb went on from another mixture; the first is 0.
+    pub parts: Vec<usize>,
     /// Why the best climb ended.
     pub stop: Stop,
     /// Its iterations.
@@ -271,6 +275,17 @@ impl FitResult {
         Some((interval.lower, interval.upper))
     }
 
+    /// Why a point estimate has no standard errors though they were asked for.
+    pub(crate) fn without_standard_errors(&self) -> Option<String> {
+        let point = self.point.as_ref()?;
+        match point.uncertainty.as_ref()?.as_ref().err()? {
+            NoStandardErrors::NotAMaximum { distance, .. } if point.policy.acts_in_m_step() => {
+                Some(format!("the policy at singularities holds the estimate {distance:.2} of them from the maximum"))
+            }
+            reason => Some(reason.to_string()),
+        }
+    }
+
     /// The names of all quantities that have an interval.
     pub(crate) fn quantities_with_intervals(&self) -> Vec<&str> {
         match (&self.gibbs, &self.point) {
@@ -332,8 +347,8 @@ impl FitResult {
             if asked > self.mixture.k() {
                 warnings.push(Warning::Removed { from: asked, to: self.mixture.k() });
             }
-            if let Some(Err(reason)) = &point.uncertainty {
-                warnings.push(Warning::NoStandardErrors { reason: reason.to_string() });
+            if let Some(reason) = self.without_standard_errors() {
+                warnings.push(Warning::NoStandardErrors { reason });
             }
             let collapsed = |r: &&Restart| matches!(r.outcome, gmm_em::Outcome::Collapsed(_));
             let collapsed = point.restarts.iter().filter(collapsed).count();

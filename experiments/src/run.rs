@@ -74,6 +74,8 @@ fn run_point<A: Ascent>(
         method,
         objective: settings.plan().objective,
         asked_components: model.k(),
+        policy: settings.plan().singularities,
+        parts: estimate.parts,
         stop: estimate.stop,
         iterations: estimate.iterations,
         trace: estimate.trace,

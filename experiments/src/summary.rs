@@ -1,9 +1,7 @@
 //! `summary.json`: the results in numbers, for other programs. Its fields are a contract.
 
 use gmm_core::{ComponentPrior, InverseWishart, Mixture, Model, Shape, Structure};
-use gmm_em::{
-    Action, Interval, Mode, ModeKind, NoStandardErrors, Objective, Singularity, StandardErrors, Stop, Uncertainty,
-};
+use gmm_em::{Action, Interval, Mode, ModeKind, Objective, Singularity, StandardErrors, Stop};
 use serde::Serialize;
 
 use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
@@ -70,6 +68,8 @@ pub(crate) struct FitSummary {
     /// that it tends to.
     trace: Option<Vec<f64>>,
     log_every: Option<usize>,
+    /// Where in the trace the climb went on from another mixture: from 0, and after a reset or a removal.
+    parts: Option<Vec<usize>>,
     aitken_limit: Option<f64>,
     /// Passes over all rows of all restarts.
     sweeps: Option<usize>,
@@ -204,7 +204,7 @@ struct IntervalRow {
     upper: f64,
 }
 
-fn standard_errors(found: &Result<Uncertainty, NoStandardErrors>) -> StandardErrorsSummary {
+fn standard_errors(fit: &FitResult) -> Option<StandardErrorsSummary> {
     let none = StandardErrorsSummary {
         method: None,
         reason: None,
@@ -213,9 +213,8 @@ fn standard_errors(found: &Result<Uncertainty, NoStandardErrors>) -> StandardErr
         failed: 0,
         intervals: Vec::new(),
     };
-    let found = match found {
-        Ok(found) => found,
-        Err(reason) => return StandardErrorsSummary { reason: Some(reason.to_string()), ..none },
+    let Ok(found) = fit.point.as_ref()?.uncertainty.as_ref()? else {
+        return Some(StandardErrorsSummary { reason: fit.without_standard_errors(), ..none });
     };
     let row = |interval: &Interval| IntervalRow {
         name: interval.name.clone(),
@@ -224,7 +223,7 @@ fn standard_errors(found: &Result<Uncertainty, NoStandardErrors>) -> StandardErr
         lower: interval.lower,
         upper: interval.upper,
     };
-    StandardErrorsSummary {
+    Some(StandardErrorsSummary {
         method: Some(match found.how {
             StandardErrors::Observed => "observed",
             StandardErrors::Sandwich => "sandwich",
@@ -236,7 +235,7 @@ fn standard_errors(found: &Result<Uncertainty, NoStandardErrors>) -> StandardErr
         failed: found.failed,
         intervals: found.intervals.iter().map(row).collect(),
         ..none
-    }
+    })
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -386,6 +385,7 @@ impl FitSummary {
             iterations: point.map(|point| point.iterations),
             trace: point.map(|point| point.trace.clone()),
             log_every: point.map(|point| point.log_every),
+            parts: point.map(|point| point.parts.clone()),
             aitken_limit: point.map(|point| point.aitken_limit),
             sweeps: point.map(|point| point.restarts.iter().map(|restart| restart.sweeps).sum()),
             restarts: point.map(|point| point.restarts.iter().map(restart).collect()),
@@ -393,7 +393,7 @@ impl FitSummary {
             singularities: point.map_or(Vec::new(), |point| {
                 point.singularities.iter().map(|event| SingularitySummary::new(&fit.name, event)).collect()
             }),
-            standard_errors: point.and_then(|point| point.uncertainty.as_ref()).map(standard_errors),
+            standard_errors: standard_errors(fit),
             posterior: fit.gibbs.as_ref().map(|gibbs| PosteriorSummary {
                 chains: gibbs.draws.chains().len(),
                 draws: gibbs.draws.n_draws(),

@@ -37,7 +37,7 @@ fn ridges() -> [(Data, Model); 2] {
 
 /// A climb of plain EM and one of SQUAREM from the same start.
 fn both(model: &Model, data: &Data, em: &Em, seed: u64) -> [Climb; 2] {
-    let seeding = if seed % 2 == 0 { Seeding::KMeansPlusPlus } else { Seeding::RandomRows };
+    let seeding = if seed.is_multiple_of(2) { Seeding::KMeansPlusPlus } else { Seeding::RandomRows };
     let start = seed_mixture(model, data, seeding, &mut Streams::new(seed).rng(0)).unwrap();
     [em.clone(), squarem(em)].map(|em| climb(model, data, start.clone(), &em, &mut Workspace::new(), |_, _| {}))
 }

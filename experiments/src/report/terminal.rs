@@ -82,7 +82,7 @@ fn legend(fits: &[&FitResult], truth: Option<&Mixture>) -> String {
 }
 
 /// Near-singular events of a fit that are shown one by one.
-const MOST_EVENTS: usize = 4;
+const MOST_EVENTS: usize = 2;
 
 /// What came near a singularity, and what was done.
 fn singularities(fit: &FitResult) -> String {

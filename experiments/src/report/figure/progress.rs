@@ -54,11 +54,14 @@ pub(super) fn climb(name: &str, point: &PointDetail) -> Result<Figure, String> {
 }
 
 fn gaps(point: &PointDetail) -> Panel {
-    let last = point.trace.last().copied().unwrap_or(f64::NAN);
-    let step = stride(point.trace.len(), MOST_POINTS);
+    // The climb that led to the end: what went before it began elsewhere.
+    let start = point.parts.last().map_or(0, |part| *part);
+    let trace = point.trace.get(start..).unwrap_or_default();
+    let last = trace.last().copied().unwrap_or(f64::NAN);
+    let step = stride(trace.len(), MOST_POINTS);
     // The last entry is that of the end, wherever that is between two records.
     let iteration = |t: usize| (t * point.log_every).min(point.iterations) as f64;
-    let points = point.trace.iter().enumerate().step_by(step).map(|(t, value)| (iteration(t), (last - value).log10()));
+    let points = trace.iter().enumerate().step_by(step).map(|(t, value)| (iteration(t), (last - value).log10()));
     let points: Vec<(f64, f64)> = points.filter(|(_, gap)| gap.is_finite()).collect();
     let x = Axis::over("iteration", points.iter().map(|p| p.0), 4);
     let y = Axis::of_powers("gap", points.iter().map(|p| p.1), 6);
