@@ -288,9 +288,9 @@ fn run_one(experiment: &Experiment, folder: ResultsDir, args: &RunArgs) -> Resul
                 }
                 format!("{place}: done in {seconds:.2} s")
             }
-            Err(reason) => {
-                let line = format!("{place}: failed: {reason}");
-                outcome.failures.push((fit.name.clone(), reason));
+            Err(failed) => {
+                let line = format!("{place}: failed: {}", failed.reason);
+                outcome.failures.push(failed);
                 line
             }
         };

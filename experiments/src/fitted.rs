@@ -12,8 +12,19 @@ use serde::Serialize;
 pub struct Outcome {
     /// The fits that ended, in order.
     pub fits: Vec<FitResult>,
-    /// The names of the fits that failed, with the reason.
-    pub failures: Vec<(String, String)>,
+    /// The fits that failed.
+    pub failures: Vec<FailedFit>,
+}
+
+/// A fit that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailedFit {
+    /// The name of the fit.
+    pub name: String,
+    /// Why it failed, in words.
+    pub reason: String,
+    /// The near-singular events of all its restarts.
+    pub singularities: Vec<Singularity>,
 }
 
 /// One fit: a mixture and what it is worth.

@@ -36,7 +36,7 @@ pub mod cli;
 
 pub use compare::{Comparison, compare};
 pub use experiment::{DataSet, Experiment, Fit, Labels, Method};
-pub use fitted::{FitResult, GibbsDetail, Outcome, PointDetail, PointMethod, Warning};
+pub use fitted::{FailedFit, FitResult, GibbsDetail, Outcome, PointDetail, PointMethod, Warning};
 pub use resolve::{LoadError, load, resolve};
 pub use run::run;
 pub use summary::Summary;

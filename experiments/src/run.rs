@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use gmm_core::{Data, Label, Mixture, Model, Prior, Rule, Streams, SweepTotals, Workspace, match_mixture, sweep};
-use gmm_em::{Acceleration, Ascent, Criteria, Em, Objective, Optimizer, Starts, uncertainty};
+use gmm_em::{Acceleration, Ascent, Criteria, Em, EmError, Objective, Optimizer, Starts, uncertainty};
 use gmm_mcmc::{Gibbs, levels, sample};
 
 use crate::experiment::{Experiment, Fit, Method};
-use crate::fitted::{FitResult, GibbsDetail, GibbsSeconds, PointDetail, PointMethod};
+use crate::fitted::{FailedFit, FitResult, GibbsDetail, GibbsSeconds, PointDetail, PointMethod};
 use crate::progress::Progress;
 
 /// Restarts of the EM that finds where chains start.
@@ -22,8 +22,32 @@ const START_TOLERANCE: f64 = 1e-6;
 /// Runs one fit of an experiment. The result does not depend on the number of threads, but for its seconds.
 ///
 /// # Errors
-/// The reason, in words, if the fit failed.
-pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<FitResult, String> {
+/// [`FailedFit`] with the reason.
+pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<FitResult, FailedFit> {
+    let mut result = run_method(experiment, fit, progress);
+    if let Err(failed) = &mut result {
+        failed.name.clone_from(&fit.name);
+    }
+    result
+}
+
+impl From<String> for FailedFit {
+    fn from(reason: String) -> Self {
+        Self { name: String::new(), reason, singularities: Vec::new() }
+    }
+}
+
+impl From<EmError> for FailedFit {
+    fn from(error: EmError) -> Self {
+        let mut failed = Self::from(error.to_string());
+        if let EmError::AllCollapsed { singularities, .. } = error {
+            failed.singularities = singularities;
+        }
+        failed
+    }
+}
+
+fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<FitResult, FailedFit> {
     let started = Instant::now();
     let data = &experiment.data.data;
     let truth = experiment.data.truth.as_ref();
@@ -66,9 +90,8 @@ fn run_point<A: Ascent>(
     truth: Option<&Mixture>,
     streams: &Streams,
     progress: &Progress,
-) -> Result<FitResult, String> {
-    let estimate =
-        gmm_em::fit(model, data, settings, streams, &|step| progress.climb(step)).map_err(|e| e.to_string())?;
+) -> Result<FitResult, FailedFit> {
+    let estimate = gmm_em::fit(model, data, settings, streams, &|step| progress.climb(step))?;
     let order = listing(&estimate.mixture, truth);
     let detail = PointDetail {
         method,

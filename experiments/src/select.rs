@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::config::{self, Covariance, Fit, ModelOverride, Shape};
 use crate::experiment::Experiment;
-use crate::fitted::FitResult;
+use crate::fitted::{FailedFit, FitResult};
 use crate::output::{OutputError, ResultsDir};
 use crate::progress::Progress;
 use crate::resolve::{LoadError, resolve};
@@ -95,8 +95,8 @@ fn structure(text: &str) -> Result<Covariance, String> {
 pub(crate) struct Selection {
     /// The cells that were fitted, best BIC first.
     pub(crate) fits: Vec<FitResult>,
-    /// The names of the cells that failed, with the reason.
-    pub(crate) failures: Vec<(String, String)>,
+    /// The cells that failed.
+    pub(crate) failures: Vec<FailedFit>,
 }
 
 /// `selection.json`.
@@ -186,9 +186,9 @@ pub(crate) fn select(experiment: &Experiment, show: bool) -> Selection {
     let fitted = experiment.fits.par_iter().map(|fit| {
         let result = run(experiment, fit, &Progress::hidden());
         bar.inc(1);
-        result.map_err(|reason| (fit.name.clone(), reason))
+        result
     });
-    let results: Vec<Result<FitResult, (String, String)>> = fitted.collect();
+    let results: Vec<Result<FitResult, FailedFit>> = fitted.collect();
     bar.finish_and_clear();
     let (mut fits, mut failures) = (Vec::new(), Vec::new());
     for result in results {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
 use crate::experiment::{DataSet, Experiment};
-use crate::fitted::{FitResult, Outcome};
+use crate::fitted::{FailedFit, FitResult, Outcome};
 
 /// All of `summary.json`. Numbers that have no value are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,6 +45,8 @@ struct MixtureSummary {
 pub(crate) struct Failure {
     fit: String,
     reason: String,
+    /// The near-singular events of all restarts.
+    singularities: Vec<SingularitySummary>,
 }
 
 /// One fit in numbers.
@@ -313,9 +315,14 @@ impl DataSummary {
 }
 
 impl Failure {
-    /// From the name of the fit and the reason.
-    pub(crate) fn new((fit, reason): &(String, String)) -> Self {
-        Self { fit: fit.clone(), reason: reason.clone() }
+    /// The summary of a failure.
+    pub(crate) fn new(failed: &FailedFit) -> Self {
+        let events = failed.singularities.iter();
+        Self {
+            fit: failed.name.clone(),
+            reason: failed.reason.clone(),
+            singularities: events.map(|event| SingularitySummary::new(&failed.name, event)).collect(),
+        }
     }
 }
 

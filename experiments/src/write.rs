@@ -120,7 +120,11 @@ impl<'a> Writer<'a> {
             seconds: self.started.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64()),
             complete: outcome.failures.is_empty(),
             fits: outcome.fits.iter().map(FitTiming::new).collect(),
-            failures: outcome.failures.iter().map(|(name, reason)| FitFailure { name, reason }).collect(),
+            failures: outcome
+                .failures
+                .iter()
+                .map(|failed| FitFailure { name: &failed.name, reason: &failed.reason })
+                .collect(),
             draws: gibbs.map(|fit| draws_name(&fit.name)).collect(),
             files: &self.files,
         };

@@ -80,6 +80,8 @@ pub enum EmError {
     AllCollapsed {
         /// The collapse of each restart, in order.
         collapses: Vec<Collapse>,
+        /// The near-singular events of all restarts, in order.
+        singularities: Vec<Singularity>,
     },
 }
 

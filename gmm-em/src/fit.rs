@@ -144,7 +144,7 @@ pub fn fit<A: Ascent>(
         }
     }
     let Some((best, stop, climb, model)) = best else {
-        return Err(decreased.unwrap_or(EmError::AllCollapsed { collapses }));
+        return Err(decreased.unwrap_or(EmError::AllCollapsed { collapses, singularities }));
     };
     let n_parameters = model.n_parameters();
     Ok(PointEstimate {

@@ -25,7 +25,7 @@ fn when_all_restarts_collapse_the_error_says_what_to_do() {
     // Two points, each many times, and one row between that belongs to either.
     let data = Data::from_rows(&[[0.0], [0.0], [0.0], [0.0], [5.0], [5.0], [5.0], [5.0], [4.9]]).unwrap();
     let error = likelihood(&flat_model(Family::Full, None, 2, 1, 1.0), &data, &Em::default()).unwrap_err();
-    let EmError::AllCollapsed { collapses } = &error else { panic!("{error}") };
+    let EmError::AllCollapsed { collapses, .. } = &error else { panic!("{error}") };
     assert_eq!(collapses.len(), 20);
     let message = error.to_string();
     for advice in ["prior", "tie", "fewer components"] {

@@ -338,7 +338,7 @@ fn ascents_into_a_singularity_are_recorded_and_are_not_the_best() {
     let adam = Gradient { objective: Objective::Likelihood, restarts: 20, ..adam(Adam::default(), 2000) };
     for settings in [Gradient::default(), adam] {
         let error = fit(&model, &data, &settings, &Streams::new(1), &|_| {}).unwrap_err();
-        let EmError::AllCollapsed { collapses } = &error else { panic!("{error}") };
+        let EmError::AllCollapsed { collapses, .. } = &error else { panic!("{error}") };
         assert_eq!(collapses.len(), 20);
         // L-BFGS stops when a component is thin beyond return.
         let stopped = collapses.iter().any(|c| c.reason == CollapseReason::Singular && c.iteration < 200);

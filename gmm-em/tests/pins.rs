@@ -66,7 +66,7 @@ fn fit_two(data: &Data, collapse: CollapseRule) -> Result<PointEstimate, EmError
 
 fn collapses(result: &Result<PointEstimate, EmError>) -> Vec<Collapse> {
     match result {
-        Err(EmError::AllCollapsed { collapses }) => collapses.clone(),
+        Err(EmError::AllCollapsed { collapses, .. }) => collapses.clone(),
         Err(_) => Vec::new(),
         Ok(estimate) => estimate
             .restarts

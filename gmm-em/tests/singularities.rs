@@ -447,7 +447,7 @@ fn a_shared_covariance_has_no_component_to_reset_or_remove() {
     for singularities in [Singularities::ResetComponent, Singularities::RemoveComponent] {
         let em = Em { restarts: 3, singularities, ..Em::default() };
         let result = run(&model, &thin, &em);
-        let Err(EmError::AllCollapsed { collapses }) = result else { panic!("{result:?}") };
+        let Err(EmError::AllCollapsed { collapses, .. }) = result else { panic!("{result:?}") };
         assert_eq!(collapses.len(), 3);
     }
 }
@@ -697,7 +697,7 @@ fn endure(hardship: Hardship, d: usize, k: usize, seed: u64, size: f64) {
                 };
                 match fit(&model, &data, &gradient, &Streams::new(2), &|_| {}) {
                     Ok(estimate) => assert!(is_finite(&estimate), "{}: {estimate:?}", what()),
-                    Err(EmError::AllCollapsed { collapses }) => assert_eq!(collapses.len(), 1),
+                    Err(EmError::AllCollapsed { collapses, .. }) => assert_eq!(collapses.len(), 1),
                     Err(EmError::ConstantColumn { .. } | EmError::FewDistinctRows { .. }) => {}
                     Err(error) => panic!("{}, along gradients: {error}", what()),
                 }

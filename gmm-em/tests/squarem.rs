@@ -189,7 +189,7 @@ fn climbs_into_a_singularity_are_recorded_and_are_not_the_best() {
     let data = Data::from_rows(&[[0.0], [0.0], [0.0], [0.0], [5.0], [5.0], [5.0], [5.0], [4.9]]).unwrap();
     let model = flat_model(Family::Full, None, 2, 1, 1.0);
     let error = fit(&model, &data, &squarem(&Em::default()), &Streams::new(1), &|_| {}).unwrap_err();
-    let EmError::AllCollapsed { collapses } = &error else { panic!("{error}") };
+    let EmError::AllCollapsed { collapses, .. } = &error else { panic!("{error}") };
     assert_eq!(collapses.len(), 20);
 }
 

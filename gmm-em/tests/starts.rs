@@ -237,7 +237,7 @@ fn where_all_short_runs_collapse_the_restart_does_too() {
     let model = flat_model(Family::Full, None, 2, 1, 1.0);
     let starts = Starts::BestOfShort { runs: 4, iterations: 50 };
     let error = fit(&model, &data, &Em { starts, ..Em::default() }, &Streams::new(1), &|_| {}).unwrap_err();
-    let EmError::AllCollapsed { collapses } = &error else { panic!("{error}") };
+    let EmError::AllCollapsed { collapses, .. } = &error else { panic!("{error}") };
     assert_eq!(collapses.len(), 20);
 }
 

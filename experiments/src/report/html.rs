@@ -29,7 +29,7 @@ pub(crate) fn html(experiment: &Experiment, outcome: &Outcome, summary: &Summary
         warnings
             .extend(fit.warnings().iter().map(|warning| context! { fit => &fit.name, text => warning.to_string() }));
     }
-    let failures = outcome.failures.iter().map(|(fit, reason)| context! { fit, reason });
+    let failures = outcome.failures.iter().map(|failed| context! { fit => &failed.name, reason => &failed.reason });
     let page = context! {
         name => &experiment.name,
         version => env!("CARGO_PKG_VERSION"),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use comfy_table::{Cell, Table};
 
 use crate::experiment::Experiment;
+use crate::fitted::FailedFit;
 use crate::report::numbers::{ln, short};
 use crate::report::terminal::{right, short_ending, table};
 use crate::select::Selection;
@@ -30,7 +31,7 @@ pub(crate) fn selection(experiment: &Experiment, selection: &Selection) -> Strin
     let best = |name: Option<&str>| name.unwrap_or("none").to_owned();
     let (bic, icl, aic) = (selection.best(|c| c.bic), selection.best(|c| c.icl), selection.best(|c| c.aic));
     let _ = writeln!(text, "Best by BIC: {}. By ICL: {}. By AIC: {}.", best(bic), best(icl), best(aic));
-    for (fit, reason) in &selection.failures {
+    for FailedFit { name: fit, reason, .. } in &selection.failures {
         let _ = writeln!(text, "\nfailed: {fit}: {reason}");
     }
     for fit in selection.fits.iter().take(1) {

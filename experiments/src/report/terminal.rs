@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use gmm_core::Mixture;
+use gmm_em::Singularity;
 
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
-use crate::fitted::{FitResult, Outcome, PointDetail};
+use crate::fitted::{FailedFit, FitResult, Outcome, PointDetail};
 use crate::report::names;
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::summary::{Summary, structure_words};
@@ -54,15 +55,17 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
             comparison(summary.comparison())
         );
     }
-    for fit in &outcome.fits {
-        text.push_str(&singularities(fit));
+    let of_points = outcome.fits.iter().filter_map(|fit| Some((&fit.name, &fit.point.as_ref()?.singularities)));
+    let of_failures = outcome.failures.iter().map(|failed| (&failed.name, &failed.singularities));
+    for (name, events) in of_points.chain(of_failures) {
+        text.push_str(&singularities(name, events));
     }
     for fit in &outcome.fits {
         for warning in fit.warnings() {
             let _ = writeln!(text, "\nwarning: {}: {warning}", fit.name);
         }
     }
-    for (fit, reason) in &outcome.failures {
+    for FailedFit { name: fit, reason, .. } in &outcome.failures {
         let _ = writeln!(text, "\nfailed: {fit}: {reason}");
     }
     text
@@ -85,16 +88,16 @@ fn legend(fits: &[&FitResult], truth: Option<&Mixture>) -> String {
 const MOST_EVENTS: usize = 2;
 
 /// What came near a singularity, and what was done.
-fn singularities(fit: &FitResult) -> String {
-    let Some(events) = fit.point.as_ref().map(|point| &point.singularities).filter(|events| !events.is_empty()) else {
+fn singularities(name: &str, events: &[Singularity]) -> String {
+    if events.is_empty() {
         return String::new();
-    };
+    }
     let many = if events.len() == 1 {
         "1 near-singular event".to_owned()
     } else {
         format!("{} near-singular events", events.len())
     };
-    let mut text = format!("\n{}: {many}\n", fit.name);
+    let mut text = format!("\n{name}: {many}\n");
     for event in events.iter().take(MOST_EVENTS) {
         let _ = writeln!(text, "  {event}");
     }

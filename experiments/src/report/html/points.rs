@@ -48,34 +48,31 @@ fn kind(kind: &ModeKind) -> String {
     }
 }
 
-/// What came near a singularity, and what was done.
+/// What came near a singularity, and what was done; of fits that failed too.
 pub(super) fn singularities(outcome: &Outcome) -> Vec<Table> {
-    of_points(outcome, |fit, point| {
-        let header = [
-            "restart",
-            "iteration",
-            "component",
-            "effective rows",
-            "smallest eigenvalue",
-            "condition number",
-            "action",
-        ];
-        let row = |event: &Singularity| {
-            let counts = [event.restart, event.iteration, event.component].map(|count| number(count.to_string()));
-            let numbers = [event.effective_rows, event.smallest_eigenvalue, event.condition_number];
-            let mut row: Vec<_> = counts.into_iter().chain(numbers.map(|x| number(maybe(x, short)))).collect();
-            row.push(word(event.action.to_string()));
-            row
-        };
-        let events = &point.singularities;
-        (!events.is_empty()).then(|| Table {
-            title: fit.name.clone(),
-            note: counted(events.len(), "event"),
-            header: header.map(number).into(),
-            rows: events.iter().take(MOST_EVENTS).map(row).collect(),
-            more: more(events.len(), MOST_EVENTS),
-        })
-    })
+    let of_points = outcome.fits.iter().filter_map(|fit| Some((&fit.name, &fit.point.as_ref()?.singularities)));
+    let of_failures = outcome.failures.iter().map(|failed| (&failed.name, &failed.singularities));
+    let all = of_points.chain(of_failures).filter(|(_, events)| !events.is_empty());
+    all.map(|(name, events)| events_of(name, events)).collect()
+}
+
+fn events_of(name: &str, events: &[Singularity]) -> Table {
+    let header =
+        ["restart", "iteration", "component", "effective rows", "smallest eigenvalue", "condition number", "action"];
+    let row = |event: &Singularity| {
+        let counts = [event.restart, event.iteration, event.component].map(|count| number(count.to_string()));
+        let numbers = [event.effective_rows, event.smallest_eigenvalue, event.condition_number];
+        let mut row: Vec<_> = counts.into_iter().chain(numbers.map(|x| number(maybe(x, short)))).collect();
+        row.push(word(event.action.to_string()));
+        row
+    };
+    Table {
+        title: name.to_owned(),
+        note: counted(events.len(), "event"),
+        header: header.map(number).into(),
+        rows: events.iter().take(MOST_EVENTS).map(row).collect(),
+        more: more(events.len(), MOST_EVENTS),
+    }
 }
 
 /// Standard errors and intervals.

@@ -2,7 +2,7 @@ use gmm_core::Mixture;
 
 use super::*;
 use crate::config::parse;
-use crate::fitted::{FitResult, PointDetail};
+use crate::fitted::{FailedFit, FitResult, PointDetail};
 use crate::progress::Progress;
 use crate::resolve::resolve;
 use crate::run::run;
@@ -22,7 +22,7 @@ fn ran(rows: &[Vec<f64>], model: &str, fits: &str) -> (Experiment, Outcome) {
     for fit in &experiment.fits {
         match run(&experiment, fit, &Progress::hidden()) {
             Ok(result) => outcome.fits.push(result),
-            Err(reason) => outcome.failures.push((fit.name.clone(), reason)),
+            Err(failed) => outcome.failures.push(failed),
         }
     }
     (experiment, outcome)
@@ -40,6 +40,10 @@ fn rows(d: usize) -> Vec<Vec<f64>> {
 
 const FULL: &str = "components: 2, covariance: Free(Full)";
 const BOTH: &str = "Em(restarts: 3), Gibbs(chains: 2, warmup: 20, draws: 50)";
+
+fn failed(name: &str, reason: &str) -> FailedFit {
+    FailedFit { name: name.to_owned(), reason: reason.to_owned(), singularities: Vec::new() }
+}
 
 #[test]
 fn the_page_names_every_fit_and_loads_nothing() {
@@ -69,7 +73,7 @@ fn whatever_users_write_is_escaped() {
         experiment.data.labels =
             Some(crate::experiment::Labels { classes: vec![hostile.to_owned()], of_rows: vec![0; 60] });
         outcome.fits.iter_mut().for_each(|fit| fit.name = hostile.to_owned());
-        outcome.failures.push((hostile.to_owned(), hostile.to_owned()));
+        outcome.failures.push(failed(hostile, hostile));
         let page = page(&experiment, &outcome);
         assert!(!page.contains("<b>&\"x"), "{d}");
         assert!(page.contains("&lt;b&gt;&amp;&quot;x&apos;") && page.contains("&lt;b&gt;&amp;&quot;x&#x27;"));
@@ -134,7 +138,7 @@ fn degenerate_experiments_have_a_page() {
 fn an_experiment_without_fits_shows_why() {
     let (experiment, mut outcome) = ran(&rows(2), FULL, BOTH);
     outcome.fits.clear();
-    outcome.failures = vec![("em".to_owned(), "all restarts collapsed".to_owned())];
+    outcome.failures = vec![failed("em", "all restarts collapsed")];
     let page = page(&experiment, &outcome);
     assert!(page.contains("all restarts collapsed") && !page.contains("<svg"));
 }
