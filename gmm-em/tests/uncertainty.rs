@@ -1,6 +1,6 @@
 //! Standard errors: the information against differences of the gradient, the sandwich and the delta method against dense
 //! formulas, closed forms, independent values, bootstraps, wrong models, errors, and coverage.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use gmm_core::{
     ComponentPrior, Covariance, Data, InverseWishart, Mixture, Model, NormalInverseWishart, Prior, Rule, Seeding,
@@ -577,6 +577,7 @@ fn check_coverage(truth: &Mixture, how: StandardErrors, replicates: u64, seed: u
         let n = shares.len() as f64;
         let share = shares.iter().sum::<f64>() / n;
         let error = (shares.iter().map(|x| (x - share).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
+        println!("{how:?}, K = {}: {name} {share:.3} +- {error:.3}", truth.k());
         assert!((share - 0.9).abs() < 3.0 * error, "{how:?}, {name}: {share:.4}, error {error:.4}");
     }
 }
