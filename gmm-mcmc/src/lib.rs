@@ -19,6 +19,7 @@
 //! ```
 
 pub mod diagnostics;
+pub mod predictive;
 
 mod settings;
 

@@ -57,8 +57,8 @@ pub(super) fn singularities(outcome: &Outcome) -> Vec<Table> {
 }
 
 fn events_of(name: &str, events: &[Singularity]) -> Table {
-    let header =
-        ["restart", "iteration", "component", "effective rows", "smallest eigenvalue", "condition number", "action"];
+    let numbers = ["restart", "iteration", "component", "effective rows", "smallest eigenvalue", "condition number"];
+    let header = numbers.map(number).into_iter().chain([word("action")]);
     let row = |event: &Singularity| {
         let counts = [event.restart, event.iteration, event.component].map(|count| number(count.to_string()));
         let numbers = [event.effective_rows, event.smallest_eigenvalue, event.condition_number];
@@ -69,7 +69,7 @@ fn events_of(name: &str, events: &[Singularity]) -> Table {
     Table {
         title: name.to_owned(),
         note: counted(events.len(), "event"),
-        header: header.map(number).into(),
+        header: header.collect(),
         rows: events.iter().take(MOST_EVENTS).map(row).collect(),
         more: more(events.len(), MOST_EVENTS),
     }
