@@ -139,7 +139,19 @@ pub(crate) fn load_grid(args: &SelectArgs, scratch: &Path) -> Result<Experiment,
     let cells = args.components.0.iter().flat_map(|k| chosen.iter().map(move |cell| (*k, cell)));
     written.fits = cells.take(MOST_CELLS).map(|(k, (name, covariance))| cell(&pattern, k, name, covariance)).collect();
     let folder = args.config.parent().unwrap_or(Path::new(""));
-    let mut experiment = resolve(written, &source, folder, scratch)?;
+    let names: Vec<String> = written.fits.iter().filter_map(|fit| fit.name().map(str::to_owned)).collect();
+    let mut experiment = resolve(written, &source, folder, scratch).map_err(|error| match error {
+        // The fits of the grid stand in no file.
+        LoadError::Input(error) if error.field().starts_with("fits[") => {
+            let digits = error.field()["fits[".len()..].split(']').next().unwrap_or_default();
+            let name = digits.parse().ok().and_then(|index: usize| names.get(index)).map_or("", String::as_str);
+            let said = error.to_string();
+            let reason = said.split_once("`: ").map_or(said.as_str(), |(_, reason)| reason);
+            let help = "leave this cell out of `--components` or `--covariances`";
+            LoadError::Input(source.error_at("", format!("{name} cannot be fitted: {reason}"), Some(help)))
+        }
+        other => other,
+    })?;
     drop_equals(&mut experiment);
     Ok(experiment)
 }

@@ -101,6 +101,22 @@ fn a_cell_that_fails_is_listed_with_its_reason_and_the_others_are_kept() {
 }
 
 #[test]
+fn a_cell_that_the_data_cannot_have_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("three.csv"), "x\n1\n2\n4\n").unwrap();
+    let config = folder.path().join("three.ron");
+    let text = "Experiment(name: \"three\", seed: 1, data: Csv(path: \"three.csv\"),
+        model: (components: 1, covariance: Free(Full)), fits: [Em()])";
+    std::fs::write(&config, text).unwrap();
+    let output = gmm(&["select", config.to_str().unwrap(), "--components", "1-4"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr).replace('│', " ");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("3 Free(Full) cannot be fitted: only 3 distinct rows"), "{words}");
+    assert!(words.contains("`--components`"), "{words}");
+}
+
+#[test]
 fn lists_that_mean_nothing_are_refused_with_status_2() {
     for more in [["--components", "0"], ["--components", "3-1"], ["--covariances", "Free(Fuul)"]] {
         let output = gmm(&["select", config("iris.ron").to_str().unwrap(), more[0], more[1]]);

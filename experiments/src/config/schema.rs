@@ -417,6 +417,15 @@ pub enum Fit {
 }
 
 impl Fit {
+    /// The name, where one is written.
+    pub(crate) fn name(&self) -> Option<&str> {
+        let (Self::Em { name, .. }
+        | Self::StepwiseEm { name, .. }
+        | Self::Gradient { name, .. }
+        | Self::Gibbs { name, .. }) = self;
+        name.as_deref()
+    }
+
     /// `Em()`: EM of the likelihood with every default.
     pub(crate) fn default_em() -> Self {
         Self::Em {
