@@ -172,10 +172,10 @@ fn run_select(args: &SelectArgs) -> Result<bool, Failure> {
     let running = |error: OutputError| Failure::Running(miette::Report::msg(error));
     let pool = pool(args.threads)?;
     let scratch = args.scratch.as_deref().unwrap_or(&args.out);
-    let experiment = pool.install(|| load_grid(args, scratch)).map_err(wrong)?;
+    let (experiment, impossible) = pool.install(|| load_grid(args, scratch)).map_err(wrong)?;
     let folder = ResultsDir::create(&args.out, &format!("{}-selection", experiment.name)).map_err(running)?;
     let show = std::io::stderr().is_terminal() && !args.quiet;
-    let selection = pool.install(|| select(&experiment, show));
+    let selection = pool.install(|| select(&experiment, impossible, show));
     let path = selection.write(&experiment, folder);
     if !args.quiet || path.is_err() {
         say(&mut std::io::stdout(), &report::selection(&experiment, &selection));

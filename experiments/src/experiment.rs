@@ -9,6 +9,9 @@ use gmm_mcmc::Gibbs;
 use crate::config;
 use crate::rows::Classes;
 
+/// The probability with which intervals are to cover.
+pub(crate) const LEVEL: f64 = 0.9;
+
 /// An experiment that can run.
 #[derive(Debug, Clone)]
 pub struct Experiment {

@@ -182,6 +182,8 @@ pub enum Warning {
     NotConverged {
         /// Iterations taken.
         iterations: usize,
+        /// The setting to raise.
+        setting: &'static str,
     },
     /// The best restart lost components on its way.
     Removed {
@@ -225,8 +227,8 @@ impl fmt::Display for Warning {
                 write!(f, "chains disagree in level (mean ln likelihood by chain: {})", means.join(", "))?;
                 write!(f, "; they sit in different modes, so their mixture is not the posterior")
             }
-            Warning::NotConverged { iterations } => {
-                write!(f, "the best restart did not converge in {iterations} iterations; raise max_iterations")
+            Warning::NotConverged { iterations, setting } => {
+                write!(f, "the best restart did not converge in {iterations} iterations; raise {setting}")
             }
             Warning::Removed { from, to } => {
                 write!(f, "{} of {from} components collapsed and were removed", from - to)
@@ -290,8 +292,10 @@ impl FitResult {
     pub(crate) fn without_standard_errors(&self) -> Option<String> {
         let point = self.point.as_ref()?;
         match point.uncertainty.as_ref()?.as_ref().err()? {
-            NoStandardErrors::NotAMaximum { distance, .. } if point.policy.acts_in_m_step() => {
-                Some(format!("the policy at singularities holds the estimate {distance:.2} of them from the maximum"))
+            NoStandardErrors::NotAMaximum { .. } | NoStandardErrors::NotPositiveDefinite { .. }
+                if point.policy.acts_in_m_step() =>
+            {
+                Some("the policy at singularities holds the estimate where the objective has no maximum".to_owned())
             }
             reason => Some(reason.to_string()),
         }
@@ -352,7 +356,8 @@ impl FitResult {
             // Minibatches never tell that they have converged.
             let sampled = matches!(point.method, PointMethod::Adam { batch: Some(_) });
             if point.stop == Stop::MaxIterations && !sampled {
-                warnings.push(Warning::NotConverged { iterations: point.iterations });
+                let setting = if point.method == PointMethod::Stepwise { "passes" } else { "max_iterations" };
+                warnings.push(Warning::NotConverged { iterations: point.iterations, setting });
             }
             let asked = point.asked_components;
             if asked > self.mixture.k() {

@@ -3,18 +3,18 @@
 use std::time::Instant;
 
 use gmm_core::{Data, Label, Mixture, Model, Prior, Rule, Streams, SweepTotals, Workspace, match_mixture, sweep};
-use gmm_em::{Acceleration, Ascent, Criteria, Em, EmError, Objective, Optimizer, Starts, uncertainty};
+use gmm_em::{
+    Acceleration, Ascent, Criteria, Em, EmError, NoStandardErrors, Objective, Optimizer, Singularities, Starts,
+    Uncertainty, uncertainty,
+};
 use gmm_mcmc::{Gibbs, levels, sample};
 
-use crate::experiment::{Experiment, Fit, Method};
+use crate::experiment::{Experiment, Fit, LEVEL, Method};
 use crate::fitted::{FailedFit, FitResult, GibbsDetail, GibbsSeconds, PointDetail, PointMethod};
 use crate::progress::Progress;
 
 /// Restarts of the EM that finds where chains start.
 const START_RESTARTS: usize = 8;
-
-/// The probability with which intervals are to cover.
-const LEVEL: f64 = 0.9;
 
 /// Its tolerance: the warm-up does the rest, and EM can take thousands of iterations along a ridge.
 const START_TOLERANCE: f64 = 1e-6;
@@ -29,6 +29,19 @@ pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<Fi
         failed.name.clone_from(&fit.name);
     }
     result
+}
+
+/// Where a policy acts in M-steps, an estimate this many standard errors from the maximum is held there by it.
+const HELD: f64 = 0.1;
+
+/// Standard errors of an estimate that a policy holds away from the maximum are none.
+fn held(found: Result<Uncertainty, NoStandardErrors>, policy: Singularities) -> Result<Uncertainty, NoStandardErrors> {
+    match found {
+        Ok(Uncertainty { distance: Some(distance), .. }) if policy.acts_in_m_step() && distance > HELD => {
+            Err(NoStandardErrors::NotAMaximum { distance, limit: HELD })
+        }
+        other => other,
+    }
 }
 
 impl From<String> for FailedFit {
@@ -75,7 +88,9 @@ fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result
     if let (Some(point), Some(how)) = (&mut result.point, fit.standard_errors) {
         let streams = streams.named("standard errors");
         let (model, mixture) = (&result.model, &result.mixture);
-        point.uncertainty = Some(uncertainty(model, data, mixture, point.objective, how, LEVEL, &streams));
+        let collapse = fit.method.plan().map(|plan| plan.collapse).unwrap_or_default();
+        let found = uncertainty(model, data, mixture, point.objective, how, &collapse, LEVEL, &streams);
+        point.uncertainty = Some(held(found, point.policy));
     }
     result.name.clone_from(&fit.name);
     result.seconds = started.elapsed().as_secs_f64();

@@ -14,7 +14,7 @@ use crate::experiment::Experiment;
 use crate::fitted::{FailedFit, FitResult};
 use crate::output::{OutputError, ResultsDir};
 use crate::progress::Progress;
-use crate::resolve::{LoadError, resolve};
+use crate::resolve::{LoadError, resolve_some};
 use crate::run::run;
 use crate::summary::{DataSummary, Failure, FitSummary};
 
@@ -126,8 +126,9 @@ struct Best<'a> {
 /// Reads the experiment and puts the grid in the place of its fits.
 ///
 /// # Errors
-/// [`LoadError`] if the config, its data, or a cell of the grid cannot be used.
-pub(crate) fn load_grid(args: &SelectArgs, scratch: &Path) -> Result<Experiment, LoadError> {
+/// [`LoadError`] if the config or its data cannot be used. Cells that the data cannot have are returned beside the
+/// experiment.
+pub(crate) fn load_grid(args: &SelectArgs, scratch: &Path) -> Result<(Experiment, Vec<FailedFit>), LoadError> {
     let (mut written, source) = config::load(&args.config)?;
     written.seed = args.seed.unwrap_or(written.seed);
     let pattern = written.fits.iter().find(|fit| !matches!(fit, Fit::Gibbs { .. })).cloned();
@@ -137,32 +138,34 @@ pub(crate) fn load_grid(args: &SelectArgs, scratch: &Path) -> Result<Experiment,
         some => LEARNED.iter().filter(|(_, covariance)| some.contains(covariance)).cloned().collect(),
     };
     let cells = args.components.0.iter().flat_map(|k| chosen.iter().map(move |cell| (*k, cell)));
-    written.fits = cells.take(MOST_CELLS).map(|(k, (name, covariance))| cell(&pattern, k, name, covariance)).collect();
-    let folder = args.config.parent().unwrap_or(Path::new(""));
+    written.fits = cells.map(|(k, (name, covariance))| cell(&pattern, k, name, covariance)).collect();
+    if written.fits.len() > MOST_CELLS {
+        let message = format!("the grid has {} cells, more than {MOST_CELLS}", written.fits.len());
+        return Err(source.error_at("", message, Some("give fewer `--components` or `--covariances`")).into());
+    }
     let names: Vec<String> = written.fits.iter().filter_map(|fit| fit.name().map(str::to_owned)).collect();
-    let mut experiment = resolve(written, &source, folder, scratch).map_err(|error| match error {
-        // The fits of the grid stand in no file.
-        LoadError::Input(error) if error.field().starts_with("fits[") => {
-            let digits = error.field()["fits[".len()..].split(']').next().unwrap_or_default();
-            let name = digits.parse().ok().and_then(|index: usize| names.get(index)).map_or("", String::as_str);
-            let said = error.to_string();
-            let reason = said.split_once("`: ").map_or(said.as_str(), |(_, reason)| reason);
-            let help = "leave this cell out of `--components` or `--covariances`";
-            LoadError::Input(source.error_at("", format!("{name} cannot be fitted: {reason}"), Some(help)))
-        }
-        other => other,
+    let folder = args.config.parent().unwrap_or(Path::new(""));
+    let mut impossible = Vec::new();
+    let mut experiment = resolve_some(written, &source, folder, scratch, &mut |index, error| {
+        // The fits of the grid stand in no file: what is left of the error is its reason.
+        let said = error.to_string();
+        let reason = said.split_once("`: ").map_or(said.as_str(), |(_, reason)| reason).to_owned();
+        impossible.push(FailedFit { name: names[index].clone(), reason, singularities: Vec::new() });
+        Ok(())
     })?;
     drop_equals(&mut experiment);
-    Ok(experiment)
+    Ok((experiment, impossible))
 }
 
 fn cell(pattern: &Fit, k: usize, structure: &str, covariance: &Covariance) -> Fit {
     let mut fit = pattern.clone();
-    if let Fit::Em { name, model, .. } | Fit::Gradient { name, model, .. } = &mut fit {
-        *name = Some(format!("{k} {structure}"));
-        let prior = model.take().and_then(|model| model.prior);
-        *model = Some(ModelOverride { components: Some(k), covariance: Some(covariance.clone()), prior });
-    }
+    let (Fit::Em { name, model, .. }
+    | Fit::StepwiseEm { name, model, .. }
+    | Fit::Gradient { name, model, .. }
+    | Fit::Gibbs { name, model, .. }) = &mut fit;
+    *name = Some(format!("{k} {structure}"));
+    let prior = model.take().and_then(|model| model.prior);
+    *model = Some(ModelOverride { components: Some(k), covariance: Some(covariance.clone()), prior });
     fit
 }
 
@@ -190,7 +193,7 @@ fn drop_equals(experiment: &mut Experiment) {
 }
 
 /// Fits every cell, many at once, each with the same bits as by itself.
-pub(crate) fn select(experiment: &Experiment, show: bool) -> Selection {
+pub(crate) fn select(experiment: &Experiment, impossible: Vec<FailedFit>, show: bool) -> Selection {
     let bar = if show { ProgressBar::new(experiment.fits.len() as u64) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("  [{bar:40}] {pos}/{len} fits, {eta} left") {
         bar.set_style(style.progress_chars("=> "));
@@ -202,7 +205,7 @@ pub(crate) fn select(experiment: &Experiment, show: bool) -> Selection {
     });
     let results: Vec<Result<FitResult, FailedFit>> = fitted.collect();
     bar.finish_and_clear();
-    let (mut fits, mut failures) = (Vec::new(), Vec::new());
+    let (mut fits, mut failures) = (Vec::new(), impossible);
     for result in results {
         match result {
             Ok(fit) => fits.push(fit),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
 use crate::experiment::{DataSet, Experiment};
-use crate::fitted::{FailedFit, FitResult, Outcome};
+use crate::fitted::{FailedFit, FitResult, Outcome, PointMethod};
 
 /// All of `summary.json`. Numbers that have no value are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,7 +54,13 @@ pub(crate) struct Failure {
 pub(crate) struct FitSummary {
     name: String,
     method: &'static str,
+    /// The method by its own name: `em`, `squarem`, `stepwise_em`, `adam`, `lbfgs` or `gibbs`.
+    algorithm: &'static str,
+    /// Rows of a minibatch.
+    batch: Option<usize>,
     objective: Option<&'static str>,
+    /// What was done about singularities, as configs say it.
+    policy: Option<String>,
     model: ModelSummary,
     mixture: MixtureSummary,
     ln_likelihood: f64,
@@ -372,6 +378,18 @@ impl FitSummary {
         Self {
             name: fit.name.clone(),
             method: fit.method(),
+            algorithm: point.map_or("gibbs", |point| match point.method {
+                PointMethod::Em => "em",
+                PointMethod::Squarem => "squarem",
+                PointMethod::Stepwise => "stepwise_em",
+                PointMethod::Adam { .. } => "adam",
+                PointMethod::Lbfgs => "lbfgs",
+            }),
+            batch: point.and_then(|point| match point.method {
+                PointMethod::Adam { batch } => batch,
+                _ => None,
+            }),
+            policy: point.map(|point| format!("{:?}", point.policy)),
             objective: point.map(|point| match point.objective {
                 Objective::Likelihood => "likelihood",
                 Objective::Posterior => "posterior",

@@ -203,6 +203,14 @@ fn starts_that_cannot_be_are_refused_with_status_2() {
         ("StepwiseEm(block: 0)".to_owned(), ["fits[0].block", "at least 1"]),
         ("StepwiseEm(passes: 0)".to_owned(), ["fits[0].passes", "at least 1"]),
         (
+            "Em(standard_errors: ParametricBootstrap(replicates: 5))".to_owned(),
+            ["fits[0].standard_errors.replicates", "at least 20"],
+        ),
+        (
+            "Em(singularities: FloorEigenvalues(0.1), standard_errors: WeightedBootstrap())".to_owned(),
+            ["fits[0].standard_errors", "policy"],
+        ),
+        (
             "Em(standard_errors: WeightedBootstrap(replicates: 99999999))".to_owned(),
             ["fits[0].standard_errors.replicates", "limit"],
         ),

@@ -101,19 +101,49 @@ fn a_cell_that_fails_is_listed_with_its_reason_and_the_others_are_kept() {
 }
 
 #[test]
-fn a_cell_that_the_data_cannot_have_is_named() {
+fn a_cell_that_the_data_cannot_have_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("three.csv"), "x\n1\n2\n4\n").unwrap();
     let config = folder.path().join("three.ron");
     let text = "Experiment(name: \"three\", seed: 1, data: Csv(path: \"three.csv\"),
         model: (components: 1, covariance: Free(Full)), fits: [Em()])";
     std::fs::write(&config, text).unwrap();
-    let output = gmm(&["select", config.to_str().unwrap(), "--components", "1-4"]);
-    assert_eq!(output.status.code(), Some(2));
-    let text = String::from_utf8_lossy(&output.stderr).replace('│', " ");
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("3 Free(Full) cannot be fitted: only 3 distinct rows"), "{words}");
-    assert!(words.contains("`--components`"), "{words}");
+    let out = folder.path().to_str().unwrap();
+    let output = gmm(&["select", config.to_str().unwrap(), "--components", "1-4", "--out", out]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("failed: 3 Free(Full): only 3 distinct rows"), "{text}");
+    let selection = json(&folder.path().join("three-selection/selection.json"));
+    assert!(selection["fits"].as_array().unwrap().iter().any(|fit| fit["name"] == "1 Free(Full)"));
+    let failures = selection["failures"].as_array().unwrap();
+    assert!(failures.iter().any(|failure| failure["fit"] == "4 Tied(Full)"), "{failures:?}");
+}
+
+/// The grid takes the settings of the first point estimate, whatever its method.
+#[test]
+fn every_kind_of_point_estimate_can_be_the_pattern() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/faithful.csv");
+    for (fits, algorithm) in [
+        ("Gibbs(), StepwiseEm(name: \"x\", restarts: 2, passes: 3)", "stepwise_em"),
+        ("Gradient(restarts: 2)", "lbfgs"),
+        ("Em(restarts: 2, acceleration: Squarem, model: (prior: (concentration: 2.0)))", "squarem"),
+        ("Gibbs()", "em"),
+    ] {
+        let config = folder.path().join("pattern.ron");
+        let text = format!(
+            "Experiment(name: \"pattern\", seed: 1, data: Csv(path: {:?}), model: (components: 1, covariance: Free(Full)),
+                fits: [{fits}])",
+            data.to_str().unwrap()
+        );
+        std::fs::write(&config, text).unwrap();
+        let (selection, _) = select(&config, folder.path(), &["--components", "1-2", "--covariances", "Free(Full)"]);
+        let fits = selection["fits"].as_array().unwrap();
+        let mut names: Vec<&str> = fits.iter().map(|fit| fit["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["1 Free(Full)", "2 Free(Full)"], "{algorithm}");
+        assert!(fits.iter().all(|fit| fit["algorithm"] == algorithm), "{algorithm}");
+    }
 }
 
 #[test]

@@ -64,6 +64,6 @@ pub use singularities::{Action, Ending, Singularities, Singularity};
 pub use starts::{Start, StartError, Starts};
 pub use stepwise::{Stepwise, stepwise};
 pub use uncertainty::{
-    Interval, MAX_PARAMETERS, NoStandardErrors, Parameter, StandardErrors, Uncertainty, observed_information,
-    uncertainty,
+    Interval, MAX_PARAMETERS, NoStandardErrors, Parameter, StandardErrors, Uncertainty, least_replicates,
+    observed_information, uncertainty,
 };

@@ -391,6 +391,8 @@ fn a_reset_goes_to_the_worst_explained_row() {
     assert!((first.effective_rows.unwrap() - 3.0).abs() < 1e-6);
     assert_eq!(estimate.parts.len(), 1 + estimate.singularities.len());
     assert_eq!(estimate.trace.len(), estimate.iterations + estimate.parts.len());
+    // A climb takes one sweep more than it has M-steps.
+    assert_eq!(estimate.restarts[0].sweeps, estimate.iterations + estimate.parts.len());
 }
 
 #[test]
@@ -416,6 +418,8 @@ fn components_that_collapse_are_removed_and_the_model_says_so() {
     let em = Em { singularities: Singularities::RemoveComponent, ..Em::default() };
     let estimate = run(&model, &pairs, &em).unwrap();
     assert_eq!((estimate.model.k(), estimate.mixture.k(), estimate.n_parameters), (1, 1, 2));
+    let aic = -2.0 * estimate.ln_likelihood + 4.0;
+    assert!((estimate.criteria.aic - aic).abs() < 1e-9, "of the model that is left: {:?}", estimate.criteria);
     assert!((estimate.mixture.mean(0)[0] - 24.9 / 9.0).abs() < 1e-12);
     assert_eq!(estimate.singularities.len(), em.restarts);
 }
@@ -610,6 +614,11 @@ fn is_finite(estimate: &PointEstimate) -> bool {
         && events.into_iter().all(f64::is_finite)
 }
 
+/// No condition number is below 1.
+fn is_conditioned(estimate: &PointEstimate) -> bool {
+    estimate.singularities.iter().filter_map(|event| event.condition_number).all(|condition| condition >= 1.0)
+}
+
 /// Fits data in all structures, under all policies and both objectives, and judges what comes out.
 fn endure(hardship: Hardship, d: usize, k: usize, seed: u64, size: f64) {
     let (data, k) = match hard_data(hardship, d, k, seed) {
@@ -650,7 +659,7 @@ fn endure(hardship: Hardship, d: usize, k: usize, seed: u64, size: f64) {
                 let held = matches!(policy, Singularities::FloorEigenvalues(_) | Singularities::Regularise(_));
                 match run(&model, &data, &em) {
                     Ok(estimate) => {
-                        assert!(is_finite(&estimate), "{}: {estimate:?}", what());
+                        assert!(is_finite(&estimate) && is_conditioned(&estimate), "{}: {estimate:?}", what());
                         // Densities are as precise as eps times the condition number.
                         let condition = match hardship {
                             Hardship::Outlier(power) => 10f64.powi(2 * power + 1),
@@ -696,7 +705,9 @@ fn endure(hardship: Hardship, d: usize, k: usize, seed: u64, size: f64) {
                     ..Gradient::default()
                 };
                 match fit(&model, &data, &gradient, &Streams::new(2), &|_| {}) {
-                    Ok(estimate) => assert!(is_finite(&estimate), "{}: {estimate:?}", what()),
+                    Ok(estimate) => {
+                        assert!(is_finite(&estimate) && is_conditioned(&estimate), "{}: {estimate:?}", what())
+                    }
                     Err(EmError::AllCollapsed { collapses, .. }) => assert_eq!(collapses.len(), 1),
                     Err(EmError::ConstantColumn { .. } | EmError::FewDistinctRows { .. }) => {}
                     Err(error) => panic!("{}, along gradients: {error}", what()),

@@ -7,8 +7,8 @@ use gmm_core::{
     Shape, Streams, Structure, Symmetric, Workspace, seed_mixture, sweep,
 };
 use gmm_em::{
-    Coordinates, Em, Interval, MAX_PARAMETERS, NoStandardErrors, Objective, Parameter, StandardErrors, Uncertainty,
-    climb, fit, observed_information, uncertainty,
+    CollapseRule, Coordinates, Em, Interval, MAX_PARAMETERS, NoStandardErrors, Objective, Parameter, StandardErrors,
+    Uncertainty, climb, fit, observed_information, uncertainty,
 };
 use nalgebra::{DMatrix, DVector};
 use rand::RngExt;
@@ -172,7 +172,17 @@ fn both_matrices_and_the_delta_method_are_those_of_differences_in_every_structur
             let variances_of = |covariance: &DMatrix<f64>| (&jacobian * covariance * jacobian.transpose()).diagonal();
             let by_observed = variances_of(&inverse);
             for (how, covariance) in [(OBSERVED, &inverse), (SANDWICH, &sandwich)] {
-                let found = uncertainty(&model, &data, &mixture, objective, how, 0.9, &Streams::new(1)).unwrap();
+                let found = uncertainty(
+                    &model,
+                    &data,
+                    &mixture,
+                    objective,
+                    how,
+                    &CollapseRule::default(),
+                    0.9,
+                    &Streams::new(1),
+                )
+                .unwrap();
                 assert!(found.distance.unwrap() < 1e-3 && found.failed == 0);
                 let variances = variances_of(covariance);
                 for (i, (interval, parameter)) in found.intervals.iter().zip(&parameters).enumerate() {
@@ -233,7 +243,17 @@ fn one_component_has_the_standard_errors_of_textbooks() {
     };
     let n = n as f64;
     for how in [OBSERVED, SANDWICH] {
-        let found = uncertainty(&model, &data, &mixture, Objective::Likelihood, how, 0.95, &Streams::new(1)).unwrap();
+        let found = uncertainty(
+            &model,
+            &data,
+            &mixture,
+            Objective::Likelihood,
+            how,
+            &CollapseRule::default(),
+            0.95,
+            &Streams::new(1),
+        )
+        .unwrap();
         let se = |i: usize| found.intervals[i].standard_error;
         assert_eq!((se(0), found.intervals[0].lower, found.intervals[0].upper), (0.0, 1.0, 1.0));
         for (index, i, j) in [(3, 0, 0), (4, 0, 1), (5, 1, 1)] {
@@ -290,8 +310,17 @@ fn standard_errors_agree_with_differences_in_fifty_digits() {
         let start = Mixture::new(case.weights.clone(), case.means.clone(), covariances).unwrap();
         let mixture = maximum(&model, &data, start, Objective::Likelihood);
         for (place, how) in [(1, OBSERVED), (2, SANDWICH)] {
-            let found =
-                uncertainty(&model, &data, &mixture, Objective::Likelihood, how, 0.9, &Streams::new(1)).unwrap();
+            let found = uncertainty(
+                &model,
+                &data,
+                &mixture,
+                Objective::Likelihood,
+                how,
+                &CollapseRule::default(),
+                0.9,
+                &Streams::new(1),
+            )
+            .unwrap();
             for row in expected {
                 let interval = found.intervals.iter().find(|interval| interval.name == row[0]).unwrap();
                 let (se, expected) = (interval.standard_error, row[place].parse::<f64>().unwrap());
@@ -335,8 +364,19 @@ fn far_pair(n: usize, noise: Noise) -> (Data, Model, Mixture) {
 fn where_rows_are_not_normal_the_sandwich_and_the_weighted_bootstrap_know_it() {
     for (noise, theory) in [(Noise::Uniform, 0.4f64.sqrt()), (Noise::Laplace, 2.5f64.sqrt())] {
         let (data, model, mixture) = far_pair(4000, noise);
-        let run =
-            |how| uncertainty(&model, &data, &mixture, Objective::Likelihood, how, 0.9, &Streams::new(7)).unwrap();
+        let run = |how| {
+            uncertainty(
+                &model,
+                &data,
+                &mixture,
+                Objective::Likelihood,
+                how,
+                &CollapseRule::default(),
+                0.9,
+                &Streams::new(7),
+            )
+            .unwrap()
+        };
         let (observed, sandwich) = (run(OBSERVED), run(SANDWICH));
         let weighted = run(StandardErrors::WeightedBootstrap { replicates: 1000 });
         for ((a, b), c) in observed.intervals.iter().zip(&sandwich.intervals).zip(&weighted.intervals) {
@@ -358,7 +398,19 @@ fn all_four_agree_where_the_model_is_right_and_components_are_apart() {
     let data = simulate(&truth, 4000, &Streams::new(51));
     let model = flat(2, 2, Structure::Free(Shape::Full));
     let mixture = maximum(&model, &data, truth, Objective::Likelihood);
-    let run = |how| uncertainty(&model, &data, &mixture, Objective::Likelihood, how, 0.9, &Streams::new(52)).unwrap();
+    let run = |how| {
+        uncertainty(
+            &model,
+            &data,
+            &mixture,
+            Objective::Likelihood,
+            how,
+            &CollapseRule::default(),
+            0.9,
+            &Streams::new(52),
+        )
+        .unwrap()
+    };
     let (observed, sandwich) = (run(OBSERVED), run(SANDWICH));
     let parametric = run(StandardErrors::ParametricBootstrap { replicates: 1000 });
     let weighted = run(StandardErrors::WeightedBootstrap { replicates: 1000 });
@@ -398,7 +450,10 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
                 StandardErrors::WeightedBootstrap { replicates },
             ];
             pool.install(|| {
-                let of = |how| uncertainty(model, &data, &mixture, objective, how, 0.5, &Streams::new(1)).unwrap();
+                let of = |how| {
+                    uncertainty(model, &data, &mixture, objective, how, &CollapseRule::default(), 0.5, &Streams::new(1))
+                        .unwrap()
+                };
                 hows.map(of)
             })
         };
@@ -435,7 +490,17 @@ fn standard_errors_have_the_units_of_the_columns_and_know_no_offset() {
         let other = Mixture::new(mixture.weights().to_vec(), means, covariances).unwrap();
         for how in [OBSERVED, SANDWICH] {
             let of = |data: &Data, mixture: &Mixture| {
-                uncertainty(&model, data, mixture, Objective::Likelihood, how, 0.9, &Streams::new(1)).unwrap()
+                uncertainty(
+                    &model,
+                    data,
+                    mixture,
+                    Objective::Likelihood,
+                    how,
+                    &CollapseRule::default(),
+                    0.9,
+                    &Streams::new(1),
+                )
+                .unwrap()
             };
             let (plain, found) = (of(&data, &mixture), of(&moved, &other));
             for ((a, b), parameter) in plain.intervals.iter().zip(&found.intervals).zip(Parameter::all(&model)) {
@@ -465,7 +530,8 @@ fn what_has_no_standard_errors_is_refused_with_the_reason() {
     let model = flat(2, 1, Structure::Free(Shape::Full));
     let mixture = maximum(&model, &data, truth.clone(), Objective::Likelihood);
     let of = |mixture: &Mixture, how, level| {
-        uncertainty(&model, &data, mixture, Objective::Likelihood, how, level, &streams).unwrap_err()
+        uncertainty(&model, &data, mixture, Objective::Likelihood, how, &CollapseRule::default(), level, &streams)
+            .unwrap_err()
     };
     for level in [0.0, 1.0, f64::NAN] {
         assert!(matches!(of(&mixture, OBSERVED, level), NoStandardErrors::Level { .. }));
@@ -492,7 +558,9 @@ fn what_has_no_standard_errors_is_refused_with_the_reason() {
         );
     }
     let tied = flat(2, 1, Structure::Tied(Shape::Full));
-    let error = uncertainty(&tied, &data, &mixture, Objective::Likelihood, OBSERVED, 0.9, &streams).unwrap_err();
+    let error =
+        uncertainty(&tied, &data, &mixture, Objective::Likelihood, OBSERVED, &CollapseRule::default(), 0.9, &streams)
+            .unwrap_err();
     assert_eq!(error, NoStandardErrors::OtherModel { what: "the number of covariances", found: 2, expected: 1 });
 
     // Six rows: every other bootstrap sample lets a component close in on fewer than it needs.
@@ -501,7 +569,9 @@ fn what_has_no_standard_errors_is_refused_with_the_reason() {
     for how in
         [StandardErrors::WeightedBootstrap { replicates: 100 }, StandardErrors::ParametricBootstrap { replicates: 100 }]
     {
-        let error = uncertainty(&model, &few, &mixture, Objective::Likelihood, how, 0.9, &streams).unwrap_err();
+        let error =
+            uncertainty(&model, &few, &mixture, Objective::Likelihood, how, &CollapseRule::default(), 0.9, &streams)
+                .unwrap_err();
         assert!(
             matches!(error, NoStandardErrors::ReplicatesFailed { failed, replicates: 100, most: 10 } if failed > 10)
         );
@@ -529,8 +599,17 @@ fn intervals_of_weights_and_variances_stay_within_the_parameter_space() {
     )
     .unwrap();
     let mixture = maximum(&model, &data, start, Objective::Likelihood);
-    let found =
-        uncertainty(&model, &data, &mixture, Objective::Likelihood, OBSERVED, 0.9999, &Streams::new(1)).unwrap();
+    let found = uncertainty(
+        &model,
+        &data,
+        &mixture,
+        Objective::Likelihood,
+        OBSERVED,
+        &CollapseRule::default(),
+        0.9999,
+        &Streams::new(1),
+    )
+    .unwrap();
     let of = |name: &str| -> &Interval { found.intervals.iter().find(|interval| interval.name == name).unwrap() };
     let (weight, variance) = (of("weights[1]"), of("covariances[1,0,0]"));
     assert!(weight.estimate - 3.9 * weight.standard_error < 0.0 && weight.lower > 0.0 && weight.upper < 1.0);
@@ -559,7 +638,16 @@ fn check_coverage(truth: &Mixture, how: StandardErrors, replicates: u64, seed: u
             let streams = Streams::new(seed).split(r);
             let data = simulate(truth, 2000, &streams);
             let mixture = maximum(&model, &data, truth.clone(), Objective::Likelihood);
-            let found = uncertainty(&model, &data, &mixture, Objective::Likelihood, how, 0.9, &streams.named("se"));
+            let found = uncertainty(
+                &model,
+                &data,
+                &mixture,
+                Objective::Likelihood,
+                how,
+                &CollapseRule::default(),
+                0.9,
+                &streams.named("se"),
+            );
             let mut counts = [(0.0, 0.0); 4];
             for (interval, parameter) in found.unwrap().intervals.iter().zip(&parameters) {
                 let (count, value) = (&mut counts[kind(parameter)], parameter.value(truth));

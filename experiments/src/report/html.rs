@@ -15,6 +15,7 @@ use crate::report::figure::{self, Figure, Key};
 use crate::report::names::listed;
 use crate::report::numbers::ln;
 use crate::summary::Summary;
+pub(crate) use tables::method;
 use tables::{Cell, Table};
 
 /// The page; without scripts, links or anything from elsewhere.

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use comfy_table::{Cell, Table};
 
 use crate::experiment::Experiment;
-use crate::fitted::FailedFit;
+use crate::fitted::{FailedFit, Warning};
+use crate::report::html::method;
 use crate::report::numbers::{ln, short};
 use crate::report::terminal::{right, short_ending, table};
 use crate::select::Selection;
@@ -18,7 +19,8 @@ pub(crate) fn selection(experiment: &Experiment, selection: &Selection) -> Strin
     let mut text = String::new();
     let (data, n_fits) = (&experiment.data, selection.fits.len());
     let (n, d) = (data.data.n(), data.data.d());
-    let _ = writeln!(text, "{}: {n} rows of {d} from {}, seed {}", experiment.name, data.source, experiment.seed);
+    let how = selection.fits.first().map_or(String::new(), |fit| format!("; {}", method(fit)));
+    let _ = writeln!(text, "{}: {n} rows of {d} from {}, seed {}{how}", experiment.name, data.source, experiment.seed);
     let _ = writeln!(
         text,
         "\nModels by BIC (-2 ln L + p ln n, smaller is better; mclust's sign is the opposite;\nended: iterations, restarts \
@@ -34,8 +36,10 @@ pub(crate) fn selection(experiment: &Experiment, selection: &Selection) -> Strin
     for FailedFit { name: fit, reason, .. } in &selection.failures {
         let _ = writeln!(text, "\nfailed: {fit}: {reason}");
     }
-    for fit in selection.fits.iter().take(1) {
-        for warning in fit.warnings() {
+    let winners = [bic, icl, aic];
+    for fit in &selection.fits {
+        let named = winners.contains(&Some(fit.name.as_str()));
+        for warning in fit.warnings().iter().filter(|w| named || matches!(w, Warning::Removed { .. })) {
             let _ = writeln!(text, "\nwarning: {}: {warning}", fit.name);
         }
     }

@@ -4,48 +4,58 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use gmm_core::Model;
-use gmm_em::{Ascent, EmError, Objective, StandardErrors};
-use gmm_mcmc::{Gibbs, GibbsError};
+use gmm_em::{Ascent, EmError, Objective, StandardErrors, least_replicates};
+use gmm_mcmc::GibbsError;
 
 use crate::config::{self, ConfigError, Source};
-use crate::experiment::{DataSet, Fit, Method};
+use crate::experiment::{DataSet, Fit, LEVEL, Method};
 use crate::resolve::model::{self, At, Defaults, Written};
 use crate::resolve::point;
 
-/// All fits, as used and as written with every default filled in.
+/// All fits, as used and as written with every default filled in, but for those that `refused` lets go.
 pub(super) fn resolve_all(
     experiment: &config::Experiment,
     source: &Source,
     folder: &Path,
     data: &DataSet,
     defaults: &Defaults<'_>,
+    refused: &mut dyn FnMut(usize, ConfigError) -> Result<(), ConfigError>,
 ) -> Result<(Vec<Fit>, Vec<config::Fit>), ConfigError> {
     let names = names(&experiment.fits, source)?;
     let mut fits = Vec::new();
     let mut used = Vec::new();
     for (i, (written, name)) in experiment.fits.iter().zip(names).enumerate() {
-        let path = format!("fits[{i}]");
-        let (config::Fit::Em { model: other, .. }
-        | config::Fit::StepwiseEm { model: other, .. }
-        | config::Fit::Gradient { model: other, .. }
-        | config::Fit::Gibbs { model: other, .. }) = written;
-        let fields = Written::overridden(&experiment.model, other.as_ref(), &format!("{path}.model"));
-        let model = model_of(source, &fields, point::objective(written), defaults)?;
-        let filled = as_used(source, &path, folder, written, &name, &model, data.data.n())?;
-        let method = match (&filled, point::method(source, &path, &filled)?) {
-            (config::Fit::Gibbs { chains, warmup, draws, .. }, _) => {
-                Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws })
+        match resolve_one((experiment, source, folder), (i, written, name), data, defaults) {
+            Ok((fit, filled)) => {
+                fits.push(fit);
+                used.push(filled);
             }
-            (_, Some(method)) => method,
-            (_, None) => continue, // not reached: all others are point estimates
-        };
-        let standard_errors = point::standard_errors(&filled);
-        limits(source, &path, &model, &method, standard_errors)?;
-        check(source, &path, &fields, &model, &method, data)?;
-        used.push(filled);
-        fits.push(Fit { name, model, method, standard_errors });
+            Err(error) => refused(i, error)?,
+        }
     }
     Ok((fits, used))
+}
+
+/// One fit by its number, as used and as written with every default filled in.
+fn resolve_one(
+    (experiment, source, folder): (&config::Experiment, &Source, &Path),
+    (i, written, name): (usize, &config::Fit, String),
+    data: &DataSet,
+    defaults: &Defaults<'_>,
+) -> Result<(Fit, config::Fit), ConfigError> {
+    let path = format!("fits[{i}]");
+    let (config::Fit::Em { model: other, .. }
+    | config::Fit::StepwiseEm { model: other, .. }
+    | config::Fit::Gradient { model: other, .. }
+    | config::Fit::Gibbs { model: other, .. }) = written;
+    let fields = Written::overridden(&experiment.model, other.as_ref(), &format!("{path}.model"));
+    let model = model_of(source, &fields, point::objective(written), defaults)?;
+    let filled = as_used(source, &path, folder, written, &name, &model, data.data.n())?;
+    let method = point::method(source, &path, &filled)?;
+    let standard_errors = point::standard_errors(&filled);
+    limits(source, &path, &model, &method, standard_errors)?;
+    check(source, &path, &fields, &model, &method, data)?;
+    Ok((Fit { name, model, method, standard_errors }, filled))
 }
 
 /// Maximum likelihood does not use the priors: where the data do not determine the default prior, it goes without.
@@ -96,7 +106,20 @@ fn limits(
             else {
                 return Ok(());
             };
-            within("standard_errors.replicates", replicates, MOST_RESTARTS)
+            within("standard_errors.replicates", replicates, MOST_RESTARTS)?;
+            let (place, least) = (format!("{path}.standard_errors"), least_replicates(LEVEL));
+            if replicates < least {
+                let message = format!("{replicates} replicates: 90 % intervals need at least {least}");
+                return Err(source.error_at(&format!("{place}.replicates"), message, None));
+            }
+            match method.plan().is_some_and(|plan| plan.singularities.acts_in_m_step()) {
+                true => Err(source.error_at(
+                    &place,
+                    "the refits of a bootstrap are of plain EM, not under the policy at singularities of this fit",
+                    Some("leave out `singularities`, or the bootstrap"),
+                )),
+                false => Ok(()),
+            }
         }
         Method::Gibbs(gibbs) => {
             within("chains", gibbs.chains, MOST_CHAINS)?;

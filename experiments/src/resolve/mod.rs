@@ -61,6 +61,18 @@ pub fn resolve(
     folder: &Path,
     scratch: &Path,
 ) -> Result<Experiment, LoadError> {
+    resolve_some(written, source, folder, scratch, &mut |_, error| Err(error))
+}
+
+/// As [`resolve`], but `refused` decides what becomes of a fit that cannot be run: an error ends it, else the fit is left
+/// out. It is told the number of the fit, from 0, and why.
+pub(crate) fn resolve_some(
+    written: config::Experiment,
+    source: &Source,
+    folder: &Path,
+    scratch: &Path,
+    refused: &mut dyn FnMut(usize, ConfigError) -> Result<(), ConfigError>,
+) -> Result<Experiment, LoadError> {
     let name_fault = |error| source.error_at("name", error, Some("the name is also that of the folder of results"));
     output::check_name(&written.name).map_err(name_fault)?;
     if written.fits.is_empty() {
@@ -69,7 +81,7 @@ pub fn resolve(
     }
     let (data, used_data) = data_set(&written, source, folder, scratch)?;
     let defaults = model::Defaults::new(&data.data);
-    let (fits, used_fits) = fit::resolve_all(&written, source, folder, &data, &defaults)?;
+    let (fits, used_fits) = fit::resolve_all(&written, source, folder, &data, &defaults, refused)?;
     let model = model::as_used(source, &written.model, &defaults);
     let config = config::Experiment { data: used_data, model, fits: used_fits, ..written };
     Ok(Experiment { name: config.name.clone(), seed: config.seed, data, fits, config })

@@ -1,4 +1,4 @@
-//! The settings of point estimates: defaults filled in, then words of a config to those of the library.
+//! The settings of a method: defaults filled in, then words of a config to those of the library.
 
 use std::path::Path;
 
@@ -7,6 +7,8 @@ use gmm_em::{
     Acceleration, Adam, CollapseRule, Decay, Em, Gradient, Lbfgs, Objective, Optimizer, Singularities, StandardErrors,
     Starts, Stepwise,
 };
+
+use gmm_mcmc::Gibbs;
 
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::Method;
@@ -52,10 +54,10 @@ pub(super) fn fill_in(
     Ok(())
 }
 
-/// The method of a point estimate that is filled in; none for sampling.
-pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<Option<Method>, ConfigError> {
+/// The method of a fit that is filled in.
+pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<Method, ConfigError> {
     let starts = |init: &config::Init| starts(source, &format!("{path}.init"), init);
-    Ok(Some(match fit {
+    Ok(match fit {
         config::Fit::Em {
             objective,
             restarts,
@@ -129,8 +131,10 @@ pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<O
             collapse: collapse_rule(collapse.as_ref()),
             singularities: policy(*singularities),
         }),
-        config::Fit::Gibbs { .. } => return Ok(None),
-    }))
+        config::Fit::Gibbs { chains, warmup, draws, .. } => {
+            Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws })
+        }
+    })
 }
 
 /// The standard errors that a fit asks for.

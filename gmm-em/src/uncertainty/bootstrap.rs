@@ -27,7 +27,7 @@ const TOLERANCE: f64 = 1e-5;
 /// `streams.split(r)`; `None` where a refit collapsed or did not converge. Labels are those of the estimate. In the
 /// current rayon pool; the results do not depend on the number of threads.
 pub(crate) fn replicates(
-    (model, objective): (&Model, Objective),
+    (model, objective, collapse): (&Model, Objective, &CollapseRule),
     data: &Data,
     mixture: &Mixture,
     (resampling, n): (Resampling, usize),
@@ -46,13 +46,13 @@ pub(crate) fn replicates(
                         mixture.sample(&mut rng, row);
                     }
                     let rows = Data::new(values, data.d()).ok()?;
-                    refit(&fitted, &rows, None, mixture, workspace)?
+                    refit((&fitted, collapse), &rows, None, mixture, workspace)?
                 }
                 Resampling::Weighted => {
                     let mut weights: Vec<f64> = (0..data.n()).map(|_| Exp1.sample(&mut rng)).collect();
                     let mean = weights.iter().sum::<f64>() / data.n() as f64;
                     weights.iter_mut().for_each(|w| *w /= mean);
-                    refit(&fitted, data, Some(&weights), mixture, workspace)?
+                    refit((&fitted, collapse), data, Some(&weights), mixture, workspace)?
                 }
             };
             match match_mixture(&refitted, mixture).filter(|_| exchangeable) {
@@ -66,7 +66,7 @@ pub(crate) fn replicates(
 /// Where EM from `start` converges: when the step of an iteration *and* the steps to come, were they to shrink as the
 /// last two did, are small in every coordinate. `None` if it collapses on the way or does not converge.
 fn refit(
-    model: &Model,
+    (model, collapse): (&Model, &CollapseRule),
     data: &Data,
     weights: Option<&[f64]>,
     start: &Mixture,
@@ -96,8 +96,8 @@ fn refit(
         let to_come = if step < last { step * step / (last - step) } else { f64::INFINITY };
         if step == 0.0 || (step <= bound && to_come <= bound) {
             let sds = data.standard_deviations();
-            let collapse = find(&CollapseRule::default(), model, &mixture, statistics.weights(), sds);
-            return collapse.is_none().then_some(mixture);
+            let found = find(collapse, model, &mixture, statistics.weights(), sds);
+            return found.is_none().then_some(mixture);
         }
         last = step;
     }

@@ -55,8 +55,8 @@ pub enum NoStandardErrors {
     },
     /// The mixture is too far from the maximum.
     #[error(
-        "the estimate lies {distance:.2} standard errors from the maximum (limit {limit}): raise max_iterations or \
-         lower the tolerance of the fit"
+        "the estimate lies {distance:.2} standard errors from the maximum (limit {limit}): let it go on for \
+         longer, to a lower tolerance"
     )]
     NotAMaximum {
         /// How far, in standard errors of the direction: `sqrt(g' inverse(I) g)` for gradient g and information I.

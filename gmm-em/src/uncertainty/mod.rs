@@ -20,7 +20,7 @@ mod bootstrap;
 use gmm_core::{Data, Mixture, Model, Streams, Structure};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::{Coordinates, Objective};
+use crate::{CollapseRule, Coordinates, Objective};
 use bootstrap::Resampling;
 use delta::Delta;
 use information::Asymptotic;
@@ -92,8 +92,15 @@ pub struct Uncertainty {
     pub failed: usize,
 }
 
+/// The fewest replicates of a bootstrap for intervals of a level: one beyond each end, whatever rounding does to the level.
+pub fn least_replicates(level: f64) -> usize {
+    (2.0 / (1.0 - level) - 1e-9).ceil() as usize
+}
+
 /// Standard errors of the estimate `mixture`, the maximum of an objective on data, with intervals at a `level` such as
-/// 0.9. Random numbers, needed by bootstraps alone, come from `streams`; nothing depends on the number of threads.
+/// 0.9. A refit of a bootstrap counts as failed
+/// if a component collapses by the rule `collapse`, which should be that of the fit. Random numbers, needed by bootstraps
+/// alone, come from `streams`; nothing depends on the number of threads.
 ///
 /// From an information matrix, intervals are symmetric on a scale where the estimate is nearer to normal, and
 /// transformed back (delta method): weights on the logit scale and variances on the log scale, so that their intervals
@@ -114,13 +121,14 @@ pub struct Uncertainty {
 ///
 /// ```
 /// use gmm_core::{Data, Model, Shape, Streams, Structure};
-/// use gmm_em::{Em, Objective, StandardErrors, fit, uncertainty};
+/// use gmm_em::{CollapseRule, Em, Objective, StandardErrors, fit, uncertainty};
 /// let rows: Vec<[f64; 1]> = (0..40).map(|i| [f64::from(i % 20) / 10.0 + if i < 20 { 0.0 } else { 8.0 }]).collect();
 /// let data = Data::from_rows(&rows)?;
 /// let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data)?;
 /// let mixture = fit(&model, &data, &Em::default(), &Streams::new(1), &|_| {})?.mixture;
 /// let how = StandardErrors::Observed;
-/// let found = uncertainty(&model, &data, &mixture, Objective::Likelihood, how, 0.9, &Streams::new(2))?;
+/// let (objective, rule) = (Objective::Likelihood, CollapseRule::default());
+/// let found = uncertainty(&model, &data, &mixture, objective, how, &rule, 0.9, &Streams::new(2))?;
 /// let mean = found.intervals.iter().find(|interval| interval.name == "means[0,0]").unwrap();
 /// let variance = mixture.covariance(0).as_symmetric().get(0, 0);
 /// assert!((mean.standard_error - (variance / 20.0).sqrt()).abs() < 1e-4);
@@ -130,12 +138,14 @@ pub struct Uncertainty {
 ///
 /// # Errors
 /// [`NoStandardErrors`] says why there are none.
+#[allow(clippy::too_many_arguments, reason = "an estimate, what it was estimated from and how")]
 pub fn uncertainty(
     model: &Model,
     data: &Data,
     mixture: &Mixture,
     objective: Objective,
     how: StandardErrors,
+    collapse: &CollapseRule,
     level: f64,
     streams: &Streams,
 ) -> Result<Uncertainty, NoStandardErrors> {
@@ -157,8 +167,7 @@ pub fn uncertainty(
             (intervals, Some(asymptotic.distance), 0)
         }
         StandardErrors::ParametricBootstrap { replicates } | StandardErrors::WeightedBootstrap { replicates } => {
-            // One replicate beyond each end, whatever rounding does to the level.
-            let least = (1.0 / tail - 1e-9).ceil() as usize;
+            let least = least_replicates(level);
             if replicates < least {
                 return Err(NoStandardErrors::TooFewReplicates { replicates, least });
             }
@@ -166,7 +175,8 @@ pub fn uncertainty(
                 StandardErrors::ParametricBootstrap { .. } => Resampling::Parametric,
                 _ => Resampling::Weighted,
             };
-            let refits = bootstrap::replicates((model, objective), data, mixture, (resampling, replicates), streams);
+            let refits =
+                bootstrap::replicates((model, objective, collapse), data, mixture, (resampling, replicates), streams);
             let refits: Vec<Mixture> = refits.into_iter().flatten().collect();
             let (failed, most) = (replicates - refits.len(), (MOST_FAILURES * replicates as f64) as usize);
             if failed > most || refits.len() < least {

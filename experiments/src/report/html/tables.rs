@@ -137,7 +137,8 @@ fn how_it_ended(fit: &FitResult) -> Cell {
     }
 }
 
-fn method(fit: &FitResult) -> String {
+/// The method and what it maximises, in words.
+pub(crate) fn method(fit: &FitResult) -> String {
     match fit.point.as_ref() {
         Some(point) => {
             let objective = match point.objective {
