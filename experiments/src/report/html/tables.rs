@@ -132,7 +132,11 @@ pub(super) fn fits(outcome: &Outcome, summary: &Summary) -> Table {
 fn how_it_ended(fit: &FitResult) -> Cell {
     let ending = ending(fit);
     match ending.split_once("; ") {
-        Some((stop, restarts)) => stacked(stop.to_owned(), format!("{restarts} agree")),
+        Some((stop, restarts)) => {
+            let sweeps =
+                fit.point.iter().flat_map(|point| &point.restarts).map(|restart| restart.sweeps).sum::<usize>();
+            stacked(stop.to_owned(), format!("{restarts} agree; {sweeps} sweeps"))
+        }
         None => word(ending),
     }
 }
