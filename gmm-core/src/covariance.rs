@@ -100,6 +100,15 @@ impl Covariance {
         self.factorise()
     }
 
+    /// Sets the covariance to `factor * other`, of the same shape and dimension, without allocating.
+    pub(crate) fn set_to_multiple(&mut self, other: &Self, factor: f64) {
+        debug_assert_eq!((self.shape(), self.d()), (other.shape(), other.d()));
+        let root = factor.sqrt();
+        self.matrix.entries_mut().iter_mut().zip(other.matrix.entries()).for_each(|(m, o)| *m = factor * o);
+        self.whitener.iter_mut().zip(&other.whitener).for_each(|(t, o)| *t = o / root);
+        self.ln_det = other.ln_det + self.d() as f64 * factor.ln();
+    }
+
     /// Sets the whitening factor T by `fill` and the matrix from it, `S = inverse(T) inverse(T)'`. `scratch`
     /// has as many entries as the factor.
     pub(crate) fn set_whitener(&mut self, scratch: &mut [f64], fill: impl FnOnce(&mut [f64])) {

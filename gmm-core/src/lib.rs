@@ -16,6 +16,7 @@
 //! - [`sweep`]: the one pass over the rows that EM and Gibbs sampling share.
 //! - [`Model`] (the priors) and [`Posterior`] (their conjugate update: its mode is EM's M-step, a draw of
 //!   it is the parameter step of Gibbs sampling).
+//! - [`Collapsed`]: the same posterior with one row after the other taken out and put back, parameters integrated out.
 //! - [`seed_mixture`]: starting points; [`adjusted_rand_index`], [`optimal_assignment`]: comparing answers.
 //!
 //! Nothing here prints, opens a file, reads a clock or creates a generator that it was not handed.
@@ -45,6 +46,7 @@ mod sweep;
 mod dirichlet;
 mod special;
 
+mod collapsed;
 mod model;
 mod normal_inverse_wishart;
 mod posterior;
@@ -56,6 +58,7 @@ mod matching;
 mod partition;
 
 pub use assignment::{Assignment, optimal_assignment};
+pub use collapsed::Collapsed;
 pub use covariance::{Covariance, NotPositiveDefinite};
 pub use data::{Data, DataError};
 pub use dirichlet::Dirichlet;

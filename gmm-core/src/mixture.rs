@@ -182,6 +182,47 @@ impl Mixture {
         Some(rest)
     }
 
+    /// Sets the mixture to one that allocates rows as `other` (of the same structure) does when its densities are raised to
+    /// `power`, from 0 to 1, without allocating:
+    ///
+    /// ```text
+    /// w_k Normal(x | mu_k, S_k)^power  is proportional to  w_k |S_k|^((1 - power) / 2) Normal(x | mu_k, S_k / power)
+    /// ```
+    ///
+    /// over k. With power 0 rows are allocated by the weights alone: all components are the same.
+    ///
+    /// ```
+    /// use gmm_core::{Covariance, Mixture};
+    /// let covariances = vec![Covariance::isotropic(1, 1.0)?, Covariance::isotropic(1, 4.0)?];
+    /// let mixture = Mixture::new(vec![0.5, 0.5], vec![vec![-1.0], vec![1.0]], covariances)?;
+    /// let mut tempered = mixture.clone();
+    /// tempered.set_tempered(&mixture, 0.3);
+    /// let odds = |r: &[f64]| (r[0] / r[1]).ln();
+    /// let (plain, warm) = (odds(&mixture.responsibilities(&[0.2])), odds(&tempered.responsibilities(&[0.2])));
+    /// assert!((warm - 0.3 * plain).abs() < 1e-14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_tempered(&mut self, other: &Self, power: f64) {
+        if power <= 0.0 {
+            self.weights.copy_from_slice(&other.weights);
+            self.means.chunks_exact_mut(self.d).for_each(|mean| mean.copy_from_slice(other.mean(0)));
+            let common = &other.covariances[0];
+            self.covariances.iter_mut().for_each(|covariance| covariance.set_to_multiple(common, 1.0));
+            return;
+        }
+        self.means.copy_from_slice(&other.means);
+        for (covariance, other) in self.covariances.iter_mut().zip(&other.covariances) {
+            covariance.set_to_multiple(other, 1.0 / power);
+        }
+        for (k, w) in self.weights.iter_mut().enumerate() {
+            *w = other.weights[k].ln() + 0.5 * (1.0 - power) * other.covariance(k).ln_det();
+        }
+        let largest = self.weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        self.weights.iter_mut().for_each(|w| *w = (*w - largest).exp());
+        let total: f64 = self.weights.iter().sum();
+        self.weights.iter_mut().for_each(|w| *w = (*w / total).max(f64::MIN_POSITIVE));
+    }
+
     /// Weights, means (K x d) and covariances, to be written in place.
     pub(crate) fn parts_mut(&mut self) -> (&mut [f64], &mut [f64], &mut [Covariance]) {
         (&mut self.weights, &mut self.means, &mut self.covariances)

@@ -31,6 +31,7 @@ pub struct Posterior {
     prior_dof: f64,
     prior_kappa: f64,
     weights: Dirichlet,
+    /// Rows that the means and covariances see.
     counts: Vec<f64>,
     /// K x d.
     means: Vec<f64>,
@@ -85,6 +86,13 @@ impl Posterior {
 
     /// Sets the posterior to that given `statistics` (of the model's shape, K and d), without allocating.
     pub fn update(&mut self, statistics: &Statistics) {
+        self.update_tempered(statistics, 1.0);
+    }
+
+    /// Sets the posterior to that given `statistics` when the densities of the rows are raised to `power` (from 0 to 1):
+    /// `p(w, mu, S) p(z | w) p(x | z, mu, S)^power`. The weights see N rows of a component, its mean and covariance
+    /// `power N` of the same mean and covariance, so the family is the same; power 0 leaves the prior of the components.
+    pub fn update_tempered(&mut self, statistics: &Statistics, power: f64) {
         let (d, shape) = (self.model.d(), self.model.shape());
         let last = self.dofs.len() - 1;
         let conjugate = match &self.model.prior().components {
@@ -99,7 +107,7 @@ impl Posterior {
                 None => scale.clear(),
             }
         }
-        self.counts.copy_from_slice(statistics.weights());
+        self.counts.iter_mut().zip(statistics.weights()).for_each(|(count, n)| *count = power * n);
         self.weights.update(&self.model.prior().weights, statistics.weights());
         for k in 0..self.counts.len() {
             let (n, xbar) = (self.counts[k], statistics.mean(k));
@@ -110,7 +118,7 @@ impl Posterior {
             match conjugate {
                 Some(conjugate) if n > 0.0 => {
                     let scale = &mut self.scales[k.min(last)];
-                    scale.add_scaled(1.0, statistics.scatter(k));
+                    scale.add_scaled(power, statistics.scatter(k));
                     let pull = self.prior_kappa / kappa;
                     for j in 0..d {
                         self.difference[j] = conjugate.mean()[j] - xbar[j];
@@ -122,7 +130,7 @@ impl Posterior {
                 None => {
                     // A component without rows keeps the centre that the statistics give it.
                     mean.copy_from_slice(xbar);
-                    self.scales[k.min(last)].add_scaled(1.0, statistics.scatter(k));
+                    self.scales[k.min(last)].add_scaled(power, statistics.scatter(k));
                 }
             }
         }
@@ -142,6 +150,11 @@ impl Posterior {
     /// How many rows `m_k` weighs, `kappa_k`.
     pub fn kappa(&self, k: usize) -> f64 {
         self.kappas[k]
+    }
+
+    /// The degrees of freedom of the distinct covariance `index`.
+    pub fn dof(&self, index: usize) -> f64 {
+        self.dofs[index]
     }
 
     /// The scale of the distinct covariance `index`: as a sum of squares, so for `Isotropic` a trace.
@@ -236,8 +249,9 @@ impl Posterior {
     ///   + sum_k d/2 ln(kappa / kappa_k) - n d / 2 ln(2 pi)
     /// ```
     ///
-    /// For a known covariance the bracket is `-n/2 ln|S| - trace(inverse(S) scale_n) / 2`. `None` for a flat prior,
-    /// which has no marginal.
+    /// For a known covariance the bracket is `-n/2 ln|S| - trace(inverse(S) scale_n) / 2`. After
+    /// [`update_tempered`](Self::update_tempered) it is the logarithm of the integral of the tempered density, n and the
+    /// numbers of rows times the power but in Z(a + N). `None` for a flat prior, which has no marginal.
     pub fn ln_marginal(&self) -> Option<f64> {
         let ComponentPrior::Conjugate(conjugate) = &self.model.prior().components else {
             return None;

@@ -35,6 +35,13 @@ impl Statistics {
         statistics
     }
 
+    /// Sets all to those of no rows.
+    pub fn clear(&mut self) {
+        self.weights.fill(0.0);
+        self.means.fill(0.0);
+        self.scatters.iter_mut().for_each(Symmetric::clear);
+    }
+
     /// Statistics of all rows in one component.
     pub fn of_all(data: &Data, shape: Shape) -> Self {
         let of_chunk = |rows: &[f64]| {

@@ -80,6 +80,43 @@ pub(crate) fn outer(l: &[f64], a: &mut [f64], d: usize) {
     }
 }
 
+/// Replaces the Cholesky factor of `l l'` by that of `l l' + x x'`, in place of x, by plane rotations; their cosines and sines
+/// are left in `rotations` (d). LINPACK's dchud (Dongarra et al. 1979).
+pub(crate) fn update(l: &mut [f64], x: &[f64], rotations: &mut [(f64, f64)]) {
+    for j in 0..x.len() {
+        let l = &mut l[row(j)..=row(j) + j];
+        let mut rest = x[j];
+        for (l, (cosine, sine)) in l[..j].iter_mut().zip(&*rotations) {
+            let turned = cosine * *l + sine * rest;
+            rest = cosine * rest - sine * *l;
+            *l = turned;
+        }
+        let length = l[j].hypot(rest);
+        rotations[j] = (l[j] / length, rest / length);
+        l[j] = length;
+    }
+}
+
+/// Replaces the Cholesky factor of `l l'` by that of `l l' - x x'`, given the solution u of `l u = x` and `1 - |u|^2`, which must be
+/// positive. The rotations that turn (u, sqrt(1 - |u|^2)) into the last unit vector also turn l (LINPACK's dchdd, after
+/// Saunders): its rounding is that of rotations, not of hyperbolic ones.
+pub(crate) fn downdate(l: &mut [f64], u: &[f64], rest: f64, rotations: &mut [(f64, f64)]) {
+    let mut length = rest.sqrt();
+    for (u, rotation) in u.iter().zip(rotations.iter_mut()).rev() {
+        let longer = length.hypot(*u);
+        *rotation = (length / longer, u / longer);
+        length = longer;
+    }
+    for j in 0..u.len() {
+        let mut carried = 0.0;
+        for (l, (cosine, sine)) in l[row(j)..=row(j) + j].iter_mut().zip(&*rotations).rev() {
+            let turned = cosine * carried + sine * *l;
+            *l = cosine * *l - sine * carried;
+            carried = turned;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +141,37 @@ mod tests {
         solve(&l, &mut z);
         for i in 0..d {
             assert!((y[i] - z[i]).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn a_factor_that_is_updated_and_downdated_is_that_of_the_matrix_with_and_without_the_row() {
+        let d = 3;
+        let a = vec![4.0, 2.0, 5.0, -1.0, 0.5, 3.0];
+        let (x, y) = ([0.7, -2.0, 1.1], [30.0, 1.0, -8.0]);
+        let with = |rows: &[[f64; 3]]| {
+            let mut sum = a.clone();
+            for x in rows {
+                for i in 0..d {
+                    (0..=i).for_each(|j| sum[row(i) + j] += x[i] * x[j]);
+                }
+            }
+            cholesky(&mut sum, d).unwrap();
+            sum
+        };
+        let mut l = with(&[]);
+        let mut rotations = [(0.0, 0.0); 3];
+        update(&mut l, &x, &mut rotations);
+        update(&mut l, &y, &mut rotations);
+        for (l, expected) in l.iter().zip(with(&[x, y])) {
+            assert!((l - expected).abs() < 1e-13);
+        }
+        let mut u = y;
+        solve(&l, &mut u);
+        let rest = 1.0 - u.iter().map(|u| u * u).sum::<f64>();
+        downdate(&mut l, &u, rest, &mut rotations);
+        for (l, expected) in l.iter().zip(with(&[x])) {
+            assert!((l - expected).abs() < 1e-12, "{l} where {expected} was expected");
         }
     }
 
