@@ -2,7 +2,7 @@
 
 use gmm_core::{Covariance, Label, Mixture, Model, Shape, Structure, Symmetric};
 
-use crate::Start;
+use crate::{Start, Swaps};
 
 /// The draws of one chain.
 ///
@@ -12,6 +12,8 @@ use crate::Start;
 pub struct ChainDraws {
     /// Where the chain started.
     pub start: Start,
+    /// How the rungs of its ladder exchanged states while draws were kept, if it was tempered.
+    pub swaps: Option<Swaps>,
     /// Draw after draw.
     pub(crate) parameters: Vec<f64>,
     /// The log-likelihood of each draw, with all constants.
@@ -36,7 +38,7 @@ pub struct ChainDraws {
 /// let rows: Vec<[f64; 1]> = (0..30).map(|i| [f64::from(i % 10) / 10.0 + f64::from(i % 3) * 4.0]).collect();
 /// let data = Data::from_rows(&rows)?;
 /// let model = Model::with_default_prior(3, Structure::Tied(Shape::Full), &data)?;
-/// let settings = Gibbs { chains: 2, warmup: 200, draws: 300 };
+/// let settings = Gibbs { chains: 2, warmup: 200, draws: 300, ..Gibbs::default() };
 /// let mut draws: Draws = sample(&model, &data, &settings, &[], &Streams::new(4), &|_| {})?;
 /// assert_eq!((draws.chains().len(), draws.n_draws()), (2, 300));
 /// // The last draw of the second chain, and the distance between the outer means in all draws.

@@ -1,6 +1,7 @@
 //! Posterior sampling of Gaussian mixtures: Gibbs chains, relabelling, convergence diagnostics.
 //!
-//! [`sample`] runs several chains of [`Scan`]s in parallel and returns [`Draws`]; [`Draws::quantities`] lists
+//! [`sample`] runs several chains of [`Scan`]s, blocked or collapsed ([`Kind`]), in parallel and returns [`Draws`]. For
+//! posteriors with separate modes each chain can be the cold one of a ladder ([`Tempering`], [`TemperedScan`]). [`Draws::quantities`] lists
 //! what is reported of them, label-invariant quantities first, and [`Draws::summaries`] gives each its mean, quantiles and
 //! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws.
 //!
@@ -23,7 +24,10 @@ pub mod predictive;
 
 mod settings;
 
+mod collapsed;
 mod scan;
+
+mod tempering;
 
 mod relabel;
 
@@ -38,5 +42,6 @@ pub use quantities::Quantity;
 pub use relabel::match_components;
 pub use sample::{Progress, Start, check, sample};
 pub use scan::Scan;
-pub use settings::{Gibbs, GibbsError};
+pub use settings::{Gibbs, GibbsError, Kind, Tempering};
 pub use summary::{Levels, QuantitySummary, levels, summarise};
+pub use tempering::{Swaps, TemperedScan};

@@ -1,11 +1,13 @@
 //! Several chains in parallel: warm-up, a common pivot, draws.
 
-use gmm_core::{Data, Label, Mixture, Model, Rule, Seeding, SeedingError, Streams, Workspace, seed_mixture, sweep};
+use gmm_core::{
+    Data, Degenerate, Label, Mixture, Model, Rule, Seeding, SeedingError, Streams, Workspace, seed_mixture, sweep,
+};
 use rayon::prelude::*;
 
 use crate::draws::{ChainDraws, Draws, Layout};
 use crate::relabel::ComponentMatcher;
-use crate::{Gibbs, GibbsError, Scan};
+use crate::{Gibbs, GibbsError, Scan, TemperedScan, Tempering};
 
 /// Where a chain started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +27,68 @@ pub struct Progress {
     pub scans: usize,
 }
 
+/// A chain, tempered or not.
+enum Chain<'a> {
+    Plain(Box<Scan<'a>>),
+    Tempered(Box<TemperedScan<'a>>),
+}
+
+impl<'a> Chain<'a> {
+    /// Whose draws are those of the posterior.
+    fn cold(&self) -> &Scan<'a> {
+        match self {
+            Self::Plain(scan) => scan,
+            Self::Tempered(scans) => scans.cold(),
+        }
+    }
+
+    fn warm_up(
+        &mut self,
+        scans: usize,
+        mut after: impl FnMut(&Scan<'a>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Plain(scan) => (0..scans).try_for_each(|_| {
+                scan.step()?;
+                after(scan)
+            }),
+            Self::Tempered(tempered) => tempered.warm_up(scans, after),
+        }
+    }
+
+    fn step(&mut self) -> Result<(), Failure> {
+        Ok(match self {
+            Self::Plain(scan) => scan.step(),
+            Self::Tempered(scans) => scans.step(),
+        }?)
+    }
+}
+
+/// What can go wrong in a scan.
+enum Failure {
+    Degenerate(Degenerate),
+    NotFinite(f64),
+}
+
+impl From<Degenerate> for Failure {
+    fn from(source: Degenerate) -> Self {
+        Self::Degenerate(source)
+    }
+}
+
+impl Failure {
+    fn of(self, chain: usize, scan: u64) -> GibbsError {
+        match self {
+            Self::Degenerate(source) => GibbsError::Degenerate { chain, scan, source },
+            Self::NotFinite(value) => GibbsError::NotFinite { chain, scan, value },
+        }
+    }
+}
+
 /// A chain between warm-up and draws.
 struct Warm<'a> {
     start: Start,
-    scan: Scan<'a>,
+    scan: Chain<'a>,
     best: (f64, Mixture),
 }
 
@@ -75,7 +135,7 @@ pub fn sample(
 /// Checks what [`sample`] takes for granted, without running it.
 ///
 /// # Errors
-/// [`GibbsError`]: a flat prior, nothing to draw, or fewer rows than components.
+/// [`GibbsError`]: a flat prior, nothing to draw, a ladder without two rungs, or fewer rows than components.
 pub fn check(model: &Model, data: &Data, settings: &Gibbs) -> Result<(), GibbsError> {
     if !model.is_proper() {
         return Err(GibbsError::FlatPrior);
@@ -84,6 +144,9 @@ pub fn check(model: &Model, data: &Data, settings: &Gibbs) -> Result<(), GibbsEr
         if value == 0 {
             return Err(GibbsError::Zero { name });
         }
+    }
+    if let Some(Tempering { rungs: rungs @ ..2 }) = settings.tempering {
+        return Err(GibbsError::Rungs { rungs });
     }
     match data.n() < model.k() {
         true => Err(SeedingError::TooFewRows { k: model.k(), n: data.n() }.into()),
@@ -106,18 +169,32 @@ fn warm_up<'a>(
     } else {
         (Start::Dispersed, seed_mixture(model, data, Seeding::KMeansPlusPlus, &mut streams.named("start").rng(0))?)
     };
-    let mut scan = Scan::new(model, data, mixture, streams.clone());
-    let mut best = (scan.ln_likelihood(), scan.mixture().clone());
-    for scans in 1..=settings.warmup {
-        step(&mut scan, chain)?;
+    let failed = |failure: Failure, scan: &Chain<'_>| failure.of(chain, scan.cold().number());
+    let mut scan = match settings.tempering {
+        None => Chain::Plain(Box::new(
+            Scan::of_kind(settings.kind, model, data, mixture, streams.clone())
+                .map_err(|source| GibbsError::Degenerate { chain, scan: 0, source })?,
+        )),
+        Some(tempering) => {
+            let streams = streams.clone();
+            Chain::Tempered(Box::new(TemperedScan::new(settings.kind, tempering, model, data, mixture, streams)?))
+        }
+    };
+    let mut best = (scan.cold().ln_likelihood(), scan.cold().mixture().clone());
+    let mut scans = 0;
+    scan.warm_up(settings.warmup, |scan| {
+        check_likelihood(scan)?;
         // The density of weights is unbounded for concentrations below 1, the likelihood of a draw is not.
         let ln_likelihood = scan.ln_likelihood();
         if ln_likelihood > best.0 {
             best.0 = ln_likelihood;
             best.1.clone_from(scan.mixture());
         }
+        scans += 1;
         progress(Progress { chain, scans });
-    }
+        Ok(())
+    })
+    .map_err(|failure| failed(failure, &scan))?;
     Ok(Warm { start, scan, best })
 }
 
@@ -133,16 +210,21 @@ fn keep_draws(
     let n = settings.draws;
     let mut kept = ChainDraws {
         start: warm.start,
+        swaps: None,
         parameters: Vec::with_capacity(n * layout.width()),
         ln_likelihood: Vec::with_capacity(n),
         ln_posterior: Vec::with_capacity(n),
         n_occupied: Vec::with_capacity(n),
         permutations: Vec::with_capacity(n * layout.k),
     };
-    let mut scan = warm.scan;
+    let mut state = warm.scan;
     let mut matcher = ComponentMatcher::new(pivot, &model.prior().weights);
     for draw in 1..=n {
-        step(&mut scan, chain)?;
+        state
+            .step()
+            .and_then(|()| check_likelihood(state.cold()))
+            .map_err(|failure| failure.of(chain, state.cold().number()))?;
+        let scan = state.cold();
         layout.push(scan.mixture(), &mut kept.parameters);
         kept.ln_likelihood.push(scan.ln_likelihood());
         kept.ln_posterior.push(scan.ln_posterior());
@@ -151,14 +233,16 @@ fn keep_draws(
         kept.permutations.extend(places.iter().map(|component| *component as Label));
         progress(Progress { chain, scans: settings.warmup + draw });
     }
+    if let Chain::Tempered(scans) = &state {
+        kept.swaps = Some(scans.swaps());
+    }
     Ok(kept)
 }
 
-fn step(scan: &mut Scan<'_>, chain: usize) -> Result<(), GibbsError> {
-    scan.step().map_err(|source| GibbsError::Degenerate { chain, scan: scan.number(), source })?;
+fn check_likelihood(scan: &Scan<'_>) -> Result<(), Failure> {
     let value = scan.ln_likelihood();
     match value.is_finite() {
         true => Ok(()),
-        false => Err(GibbsError::NotFinite { chain, scan: scan.number(), value }),
+        false => Err(Failure::NotFinite(value)),
     }
 }

@@ -1,13 +1,23 @@
-//! One Gibbs scan: parameters given allocations from the conjugate posterior, allocations given parameters by a sweep.
+//! One Gibbs scan: parameters given allocations from the conjugate posterior, and allocations by a sweep given parameters or
+//! row by row with parameters integrated out.
 
 use gmm_core::{
     Data, Degenerate, Label, Mixture, Model, Posterior, Rule, Statistics, Streams, SweepTotals, Workspace, sweep,
 };
 
-/// The state of a chain: parameters, allocations drawn given them, and the statistics of those allocations.
+use crate::Kind;
+use crate::collapsed::RowScan;
+
+/// The state of a chain: parameters, allocations, and the statistics of those allocations.
 ///
-/// A scan first draws `(w, mu, S) | z` and then `z | (w, mu, S)`, so that after it parameters and allocations are one
-/// draw of their joint posterior and the log-likelihood of the parameters is at hand (Diebolt & Robert 1994).
+/// ```text
+/// Blocked     (w, mu, S) | z,  then all z_i | (w, mu, S) at once                  Diebolt & Robert 1994
+/// Collapsed   z_i | all other z, for i = 1..n in turn,  then (w, mu, S) | z       Neal 2000, algorithm 3
+/// ```
+///
+/// After a scan of either kind parameters and allocations are one draw of their joint posterior, and the log-likelihood of
+/// the parameters is at hand. Collapsed scans visit the rows in their order: each visit leaves the posterior as it is,
+/// so any order does, and this one needs no random numbers and reads memory forwards.
 ///
 /// ```
 /// use gmm_core::{Data, Model, Shape, Streams, Structure};
@@ -24,6 +34,9 @@ use gmm_core::{
 /// ```
 #[derive(Debug)]
 pub struct Scan<'a> {
+    kernel: Kernel,
+    /// To which the densities of rows are raised: 1 but on the rungs of a ladder.
+    power: f64,
     model: &'a Model,
     data: &'a Data,
     mixture: Mixture,
@@ -37,12 +50,45 @@ pub struct Scan<'a> {
     totals: SweepTotals,
 }
 
+/// How allocations are drawn, with the memory that takes.
+#[derive(Debug)]
+enum Kernel {
+    /// With the mixture that allocates rows below power 1.
+    Blocked(Option<Mixture>),
+    /// With the statistics that the sweep for the likelihood fills.
+    Collapsed(Box<(RowScan, Statistics)>),
+}
+
 impl<'a> Scan<'a> {
-    /// Starts at a mixture (of the model's structure) and draws the allocations there. The streams must be the
-    /// chain's own.
+    /// Blocked scans from a mixture (of the model's structure) on, at which the allocations are drawn. The streams must be
+    /// the chain's own.
     pub fn new(model: &'a Model, data: &'a Data, start: Mixture, streams: Streams) -> Self {
+        Self::with_kernel(Kernel::Blocked(None), model, data, start, streams)
+    }
+
+    /// Scans of a kind, see [`new`](Self::new).
+    ///
+    /// # Errors
+    /// [`Degenerate`] if the prior is flat and the scans are collapsed.
+    pub fn of_kind(
+        kind: Kind,
+        model: &'a Model,
+        data: &'a Data,
+        start: Mixture,
+        streams: Streams,
+    ) -> Result<Self, Degenerate> {
+        let kernel = match kind {
+            Kind::Blocked => Kernel::Blocked(None),
+            Kind::Collapsed => Kernel::Collapsed(Box::new((RowScan::new(model, 1.0)?, model.blank_statistics()))),
+        };
+        Ok(Self::with_kernel(kernel, model, data, start, streams))
+    }
+
+    fn with_kernel(kernel: Kernel, model: &'a Model, data: &'a Data, start: Mixture, streams: Streams) -> Self {
         let statistics = model.blank_statistics();
         let mut scan = Self {
+            kernel,
+            power: 1.0,
             model,
             data,
             mixture: start,
@@ -59,21 +105,73 @@ impl<'a> Scan<'a> {
         scan
     }
 
+    /// Raises the densities of rows to a power from 0 to 1 from now on: draws are those of
+    /// `p(w, mu, S) p(z | w) p(x | z, mu, S)^power`.
+    ///
+    /// # Errors
+    /// [`Degenerate`] if the prior is flat and the scans are collapsed.
+    pub(crate) fn set_power(&mut self, power: f64) -> Result<(), Degenerate> {
+        self.power = power;
+        match &mut self.kernel {
+            Kernel::Blocked(tempered) => {
+                if power < 1.0 && tempered.is_none() {
+                    *tempered = Some(self.mixture.clone());
+                }
+            }
+            Kernel::Collapsed(kernel) => kernel.0 = RowScan::new(self.model, power)?,
+        }
+        Ok(())
+    }
+
+    /// Exchanges the allocations of two chains. Their parameters stay: they are drawn anew in the next scan, before they
+    /// are used.
+    pub(crate) fn swap_allocations(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.labels, &mut other.labels);
+        std::mem::swap(&mut self.statistics, &mut other.statistics);
+    }
+
+    /// The logarithm of `p(z) p(x | z)` at the allocations, parameters integrated out, densities of rows raised to a power;
+    /// NaN for a flat prior.
+    pub(crate) fn ln_allocations(&mut self, power: f64) -> f64 {
+        self.posterior.update_tempered(&self.statistics, power);
+        self.posterior.ln_marginal().unwrap_or(f64::NAN)
+    }
+
     /// One scan.
     ///
     /// # Errors
     /// [`Degenerate`] if a scale matrix is not positive definite; the state is then of no use.
     pub fn step(&mut self) -> Result<(), Degenerate> {
         self.number += 1;
-        self.posterior.update(&self.statistics);
+        if let Kernel::Collapsed(kernel) = &mut self.kernel {
+            let (rows, statistics) = &mut **kernel;
+            let mut rng = self.label_streams.rng(self.number);
+            rows.scan(self.data, &mut self.labels, &mut self.statistics, &mut rng)?;
+            // Parameters of hot rungs are of no use to anyone.
+            if self.power == 1.0 {
+                self.posterior.update(&self.statistics);
+                self.posterior.draw(&mut self.parameter_streams.rng(self.number), &mut self.mixture)?;
+                let rule = Rule::Responsibilities;
+                self.totals = sweep(self.data, &self.mixture, rule, statistics, &mut self.workspace);
+            }
+            return Ok(());
+        }
+        self.posterior.update_tempered(&self.statistics, self.power);
         self.posterior.draw(&mut self.parameter_streams.rng(self.number), &mut self.mixture)?;
         self.draw_labels();
         Ok(())
     }
 
     fn draw_labels(&mut self) {
+        let mixture = match &mut self.kernel {
+            Kernel::Blocked(Some(tempered)) if self.power < 1.0 => {
+                tempered.set_tempered(&self.mixture, self.power);
+                tempered
+            }
+            _ => &self.mixture,
+        };
         let rule = Rule::Draw { streams: &self.label_streams, sweep: self.number, labels: &mut self.labels };
-        self.totals = sweep(self.data, &self.mixture, rule, &mut self.statistics, &mut self.workspace);
+        self.totals = sweep(self.data, mixture, rule, &mut self.statistics, &mut self.workspace);
     }
 
     /// The parameters.
@@ -81,7 +179,7 @@ impl<'a> Scan<'a> {
         &self.mixture
     }
 
-    /// The allocation of each row (n), drawn given the parameters.
+    /// The allocation of each row (n).
     pub fn labels(&self) -> &[Label] {
         &self.labels
     }
@@ -91,7 +189,7 @@ impl<'a> Scan<'a> {
         &self.statistics
     }
 
-    /// The posterior of the parameters given the allocations.
+    /// The posterior of the parameters given the allocations, untempered.
     pub fn posterior(&mut self) -> &Posterior {
         self.posterior.update(&self.statistics);
         &self.posterior

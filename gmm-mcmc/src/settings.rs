@@ -12,18 +12,49 @@ use thiserror::Error;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gibbs {
+    /// What a scan draws.
+    pub kind: Kind,
     /// Number of chains, at least 1.
     pub chains: usize,
     /// Scans of each chain before draws are kept.
     pub warmup: usize,
     /// Draws kept of each chain, at least 1.
     pub draws: usize,
+    /// Whether each chain is the cold one of several at rising temperatures, for posteriors with separate modes.
+    pub tempering: Option<Tempering>,
+}
+
+/// What a Gibbs scan draws. Draws of either are draws of the same posterior.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Parameters given all allocations, and all allocations given parameters (Diebolt & Robert 1994): one pass over rows that do
+    /// not wait for each other.
+    #[default]
+    Blocked,
+    /// One allocation after the other given all others, parameters integrated out (Neal 2000, algorithm 3), in the order
+    /// of the rows; then parameters given allocations. A scan moves farther and takes longer, on one thread.
+    Collapsed,
+}
+
+/// Parallel tempering of each chain. See [`TemperedScan`](crate::TemperedScan) for what is tempered and how rungs swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tempering {
+    /// Rungs of the ladder from the posterior to the prior, both counted: at least 2. Twice the communication barrier that a run
+    /// reports, plus one, is a good number (Syed et al. 2022).
+    pub rungs: usize,
+}
+
+impl Default for Tempering {
+    /// 8 rungs.
+    fn default() -> Self {
+        Self { rungs: 8 }
+    }
 }
 
 impl Default for Gibbs {
-    /// 4 chains of 500 warm-up scans and 1000 draws.
+    /// 4 chains of 500 warm-up scans and 1000 draws, blocked, not tempered.
     fn default() -> Self {
-        Self { chains: 4, warmup: 500, draws: 1000 }
+        Self { kind: Kind::Blocked, chains: 4, warmup: 500, draws: 1000, tempering: None }
     }
 }
 
@@ -38,6 +69,12 @@ pub enum GibbsError {
     Zero {
         /// The setting.
         name: &'static str,
+    },
+    /// A ladder has no two rungs.
+    #[error("tempering with {rungs} rungs: there must be at least 2, the posterior and the prior")]
+    Rungs {
+        /// The setting.
+        rungs: usize,
     },
     /// There are no starting points.
     #[error(transparent)]

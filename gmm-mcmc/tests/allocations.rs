@@ -76,7 +76,7 @@ fn more_draws_take_no_more_allocations() {
     let data = data(&table("faithful").rows);
     for model in models(4) {
         let run = |draws| {
-            let settings = Gibbs { chains: 1, warmup: 20, draws };
+            let settings = Gibbs { chains: 1, warmup: 20, draws, ..Gibbs::default() };
             measure(|| drop(sample(&model, &data, &settings, &[], &Streams::new(2), &|_| {}).unwrap())).count_total
         };
         // The first run pays for what the thread itself keeps.

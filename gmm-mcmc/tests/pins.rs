@@ -23,7 +23,7 @@ fn chains_that_start_at_the_same_optimum_draw_different_numbers() {
     let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data).unwrap();
     let em = Em { objective: Objective::Posterior, restarts: 2, ..Em::default() };
     let optimum: Mixture = fit(&model, &data, &em, &Streams::new(1), &|_| {}).unwrap().mixture;
-    let settings = Gibbs { chains: 8, warmup: 0, draws: 3 };
+    let settings = Gibbs { chains: 8, warmup: 0, draws: 3, ..Gibbs::default() };
     let draws = sample(&model, &data, &settings, &[optimum], &Streams::new(92), &|_| {}).unwrap();
     assert_eq!(draws.chains().iter().filter(|chain| chain.start == Start::Optimum(0)).count(), 4);
     for t in 0..3 {
@@ -64,7 +64,7 @@ fn quantile(sorted: &[f64], p: f64) -> f64 {
 
 #[test]
 fn summaries_are_the_moments_and_quantiles_of_the_draws() {
-    let settings = Gibbs { chains: 3, warmup: 20, draws: 70 };
+    let settings = Gibbs { chains: 3, warmup: 20, draws: 70, ..Gibbs::default() };
     let draws = run(2, Structure::Free(Shape::Full), &settings);
     let summaries = draws.summaries();
     assert_eq!(format!("{summaries:?}"), format!("{:?}", summarise(&draws.quantities())));
@@ -145,7 +145,7 @@ fn a_mixture_covariance_holds_the_spread_between_the_components() {
     let data = Data::from_rows(&(0..40).map(|i| [f64::from(i % 2) * 10.0]).collect::<Vec<_>>()).unwrap();
     let covariance = gmm_core::Covariance::isotropic(1, 0.01).unwrap();
     let model = Model::with_default_prior(2, Structure::Known(covariance), &data).unwrap();
-    let settings = Gibbs { chains: 2, warmup: 20, draws: 50 };
+    let settings = Gibbs { chains: 2, warmup: 20, draws: 50, ..Gibbs::default() };
     let draws = sample(&model, &data, &settings, &[], &Streams::new(93), &|_| {}).unwrap();
     for t in 0..50 {
         let row = draws.draw(0, t);
@@ -156,7 +156,7 @@ fn a_mixture_covariance_holds_the_spread_between_the_components() {
 
 #[test]
 fn place_j_shows_the_component_of_the_old_place_in_the_order() {
-    let settings = Gibbs { chains: 2, warmup: 30, draws: 20 };
+    let settings = Gibbs { chains: 2, warmup: 30, draws: 20, ..Gibbs::default() };
     for structure in [Structure::Free(Shape::Full), Structure::Free(Shape::Diagonal)] {
         let mut draws = run(3, structure, &settings);
         // The second cycle starts from an order that is not the identity.

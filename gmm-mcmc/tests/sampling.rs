@@ -18,7 +18,7 @@ fn in_pool<T: Send>(threads: usize, f: impl FnOnce() -> T + Send) -> T {
 fn the_draws_do_not_depend_on_the_number_of_threads() {
     let data = faithful();
     let model = Model::with_default_prior(3, Structure::Free(Shape::Full), &data).unwrap();
-    let settings = Gibbs { chains: 3, warmup: 20, draws: 50 };
+    let settings = Gibbs { chains: 3, warmup: 20, draws: 50, ..Gibbs::default() };
     let run = |threads| in_pool(threads, || sample(&model, &data, &settings, &[], &Streams::new(7), &|_| {}).unwrap());
     let one = run(1);
     assert_eq!(one, run(2));
@@ -31,7 +31,7 @@ fn the_draws_do_not_depend_on_the_number_of_threads() {
 fn relabelling_keeps_components_apart_where_labels_switch() {
     let data = data(&table("galaxies").rows);
     let model = Model::with_default_prior(4, Structure::Free(Shape::Full), &data).unwrap();
-    let settings = Gibbs { chains: 4, warmup: 500, draws: 4000 };
+    let settings = Gibbs { chains: 4, warmup: 500, draws: 4000, ..Gibbs::default() };
     let draws = sample(&model, &data, &settings, &[], &Streams::new(3), &|_| {}).unwrap();
     let raw_switches = draws.map(|row| row.mean(0, 0)).iter().flatten().count();
     assert_eq!(raw_switches, 16_000, "no draw is dropped");
@@ -54,7 +54,7 @@ fn relabelling_keeps_components_apart_where_labels_switch() {
 fn components_can_be_listed_in_another_order() {
     let data = faithful();
     let model = Model::with_default_prior(2, Structure::Free(Shape::Diagonal), &data).unwrap();
-    let settings = Gibbs { chains: 2, warmup: 50, draws: 50 };
+    let settings = Gibbs { chains: 2, warmup: 50, draws: 50, ..Gibbs::default() };
     let mut draws: Draws = sample(&model, &data, &settings, &[], &Streams::new(3), &|_| {}).unwrap();
     let before = draws.mean_mixture().unwrap();
     draws.reorder(&[1, 0]);
@@ -69,7 +69,7 @@ fn half_of_the_chains_start_at_optima_and_the_others_are_dispersed() {
     let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data).unwrap();
     let em = Em { objective: Objective::Posterior, restarts: 4, ..Em::default() };
     let optimum = fit(&model, &data, &em, &Streams::new(1), &|_| {}).unwrap().mixture;
-    let settings = Gibbs { chains: 5, warmup: 10, draws: 10 };
+    let settings = Gibbs { chains: 5, warmup: 10, draws: 10, ..Gibbs::default() };
     let draws = sample(&model, &data, &settings, &[optimum], &Streams::new(1), &|_| {}).unwrap();
     let starts: Vec<Start> = draws.chains().iter().map(|chain| chain.start).collect();
     use Start::{Dispersed, Optimum};
@@ -85,7 +85,7 @@ fn chains_in_different_modes_are_said_to_disagree() {
     let covariance = gmm_core::Covariance::isotropic(1, 0.01).unwrap();
     let model = Model::with_default_prior(3, Structure::Known(covariance.clone()), &data).unwrap();
     let trapped = gmm_core::Mixture::new(vec![1.0, 1.0, 1.0], vec![vec![0.2], vec![0.8], vec![45.0]], vec![covariance]);
-    let settings = Gibbs { chains: 8, warmup: 100, draws: 200 };
+    let settings = Gibbs { chains: 8, warmup: 100, draws: 200, ..Gibbs::default() };
     let draws = sample(&model, &data, &settings, &[trapped.unwrap()], &Streams::new(5), &|_| {}).unwrap();
     let levels = levels(&draws);
     let spread = levels.means.iter().copied().fold(f64::NEG_INFINITY, f64::max)

@@ -98,7 +98,7 @@ impl Problem {
 
     /// Seconds of a Gibbs draw: parameters, sweep, storing and relabelling.
     fn gibbs(&self, seed: u64) -> Result<f64, BenchError> {
-        let settings = Gibbs { chains: 1, warmup: 0, draws: STEPS + 1 };
+        let settings = Gibbs { chains: 1, warmup: 0, draws: STEPS + 1, ..Gibbs::default() };
         let clock = Mutex::new(Clock::default());
         let tick = |_| clock.lock().unwrap_or_else(std::sync::PoisonError::into_inner).tick();
         let streams = Streams::new(seed);

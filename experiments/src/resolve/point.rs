@@ -132,7 +132,7 @@ pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<M
             singularities: policy(*singularities),
         }),
         config::Fit::Gibbs { chains, warmup, draws, .. } => {
-            Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws })
+            Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws, ..Gibbs::default() })
         }
     })
 }
