@@ -3,7 +3,7 @@
 
 use allocation_counter::measure;
 use gmm_core::{Model, Shape, Streams, Structure};
-use gmm_mcmc::{Gibbs, Scan, sample};
+use gmm_mcmc::{Gibbs, Kind, Scan, sample};
 use rand::RngExt;
 use reference::{data, table};
 
@@ -30,15 +30,17 @@ fn models(k: usize) -> Vec<Model> {
 fn a_scan_does_not_allocate_in_any_structure() {
     let data = data(&table("faithful").rows);
     for model in models(3) {
-        let mut scan = Scan::new(&model, &data, model.blank_mixture(), Streams::new(1));
-        (0..20).for_each(|_| scan.step().unwrap());
-        let allocated = measure(|| {
-            for _ in 0..200 {
-                scan.step().unwrap();
-                assert!(scan.ln_posterior().is_finite());
-            }
-        });
-        assert_eq!(allocated.count_total, 0, "{:?}", model.structure());
+        for (kind, scans) in [(Kind::Blocked, 200), (Kind::Collapsed, 50)] {
+            let mut scan = Scan::of_kind(kind, &model, &data, model.blank_mixture(), Streams::new(1)).unwrap();
+            (0..20).for_each(|_| scan.step().unwrap());
+            let allocated = measure(|| {
+                for _ in 0..scans {
+                    scan.step().unwrap();
+                    assert!(scan.ln_posterior().is_finite());
+                }
+            });
+            assert_eq!(allocated.count_total, 0, "{kind:?} {:?}", model.structure());
+        }
     }
 }
 

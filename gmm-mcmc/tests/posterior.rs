@@ -80,7 +80,7 @@ fn check(name: &str, n_draws: usize) {
         let sd = (all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
         for (what, ours, ours_se, theirs, theirs_se) in [
             ("mean", mean, mcse_mean(&values), stored.mean, stored.mcse_mean),
-            ("sd", sd, mcse_sd(&values), stored.sd, stored.mcse_sd),
+            ("sd", sd, mcse_sd(&values), stored.sd, stored.mcse_sd.unwrap()),
         ] {
             let error = ours_se.hypot(theirs_se);
             if (ours - theirs).abs() > 4.0 * error {

@@ -33,7 +33,7 @@ pub use fit::{
     maximum_likelihood_cases, regularised_cases,
 };
 pub use model::{data, flat_model, mixture};
-pub use posterior::{PosteriorCase, Quantity, posterior_cases};
+pub use posterior::{PosteriorCase, Quantity, posterior_cases, separated_posterior_cases};
 pub use prior::{ComponentPrior, MixturePrior, Scale};
 pub use smoothing::{SmoothingCase, smoothing_cases};
 pub use table::{Table, diagnostic_chains, table};

@@ -55,6 +55,9 @@ pub struct PosteriorCase {
     pub predictive_points: Vec<Vec<f64>>,
     /// The pairs of rows of `P_same`, counted from 0.
     pub pairs: Vec<[usize; 2]>,
+    /// How many independent runs the standard errors were taken from, the sd of their results over the root of their number;
+    /// absent: each engine's own standard errors.
+    pub n_runs: Option<usize>,
     /// The summaries by name.
     pub quantities: BTreeMap<String, Quantity>,
 }
@@ -69,8 +72,8 @@ pub struct Quantity {
     pub mcse_mean: f64,
     /// The posterior standard deviation.
     pub sd: f64,
-    /// The Monte Carlo standard error of `sd`.
-    pub mcse_sd: f64,
+    /// The Monte Carlo standard error of `sd`; absent where the source gives none.
+    pub mcse_sd: Option<f64>,
 }
 
 impl PosteriorCase {
@@ -92,4 +95,9 @@ impl PosteriorCase {
 /// All posterior cases.
 pub fn posterior_cases() -> Vec<PosteriorCase> {
     file::json("posterior.json")
+}
+
+/// The posterior cases whose modes are so far apart that Gibbs sampling from one start sees one of them.
+pub fn separated_posterior_cases() -> Vec<PosteriorCase> {
+    file::json("posterior_separated.json")
 }

@@ -4,7 +4,7 @@
 
 use reference::{
     Family, Scale, diagnostic_chains, diagnostics_cases, exact_cases, map_cases, map_flat_components_cases,
-    maximum_likelihood_cases, posterior_cases, regularised_cases, table,
+    maximum_likelihood_cases, posterior_cases, regularised_cases, separated_posterior_cases, table,
 };
 
 /// The log density of a normal, by a Cholesky factor that is computed anew.
@@ -115,9 +115,10 @@ fn every_posterior_mode_has_the_likelihood_of_its_parameters_and_a_scale_of_the_
 
 #[test]
 fn every_posterior_case_names_the_quantities_that_its_points_and_pairs_promise() {
-    let cases = posterior_cases();
-    assert_eq!(cases.len(), 5);
-    for case in &cases {
+    let (cases, separated) = (posterior_cases(), separated_posterior_cases());
+    assert_eq!((cases.len(), separated.len()), (5, 2));
+    assert!(cases.iter().all(|case| case.n_runs.is_none()) && separated.iter().all(|case| case.n_runs.is_some()));
+    for case in cases.iter().chain(&separated) {
         let rows = case.data();
         assert_eq!((rows.len(), rows[0].len()), (case.n_rows, case.dimension), "{}", case.case);
         assert_scale_fits(&case.prior.scale, case.family, case.dimension, &case.case);

@@ -155,7 +155,9 @@ fn check(
             GibbsError::FlatPrior => source.error_at(&fields.components.path, &error, None),
             GibbsError::Zero { name } => source.error_at(&format!("{path}.{name}"), &error, None),
             GibbsError::Seeding(_) => too_few(&error),
-            GibbsError::Rungs { .. } | GibbsError::Degenerate { .. } | GibbsError::NotFinite { .. } => source.error_at(path, &error, None),
+            GibbsError::Rungs { .. } | GibbsError::Degenerate { .. } | GibbsError::NotFinite { .. } => {
+                source.error_at(path, &error, None)
+            }
         }),
     }
 }
