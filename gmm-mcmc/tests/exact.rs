@@ -167,7 +167,7 @@ fn gibbs_agrees_with_the_enumeration_within_four_standard_errors() {
 
 #[test]
 fn collapsed_gibbs_agrees_with_the_enumeration_within_four_standard_errors() {
-    check_scans(Kind::Collapsed, 20_000);
+    check_scans(Kind::Collapsed, 10_000);
 }
 
 /// What is expected of the allocations on each rung under its power; of the cold rung's parameters too if so asked. Some
