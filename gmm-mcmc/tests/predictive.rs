@@ -54,7 +54,7 @@ fn one_component_has_its_predictive_densities_in_closed_form() {
             ln_density(&Data::from_rows(&others).unwrap(), data.row(i))
         };
         let loo: f64 = (0..data.n()).map(left_out).sum();
-        let settings = Gibbs { chains: 4, warmup: 50, draws: 4000 };
+        let settings = Gibbs { chains: 4, warmup: 50, draws: 4000, ..Gibbs::default() };
         let found: Vec<_> =
             (0..8).map(|seed| predictive_accuracy(&draws(&model, &data, &settings, seed), &data).unwrap()).collect();
         // The standard error over eight runs, each of 16,000 independent draws; 4.5 of these.
@@ -81,7 +81,7 @@ fn a_row_far_from_all_others_is_called_unreliable() {
     values.push(60.0);
     let data = Data::new(values, 1).unwrap();
     let model = Model::with_default_prior(1, Structure::Free(Shape::Full), &data).unwrap();
-    let found = predictive_accuracy(&draws(&model, &data, &Gibbs { chains: 2, warmup: 50, draws: 1000 }, 1), &data);
+    let found = predictive_accuracy(&draws(&model, &data, &Gibbs { chains: 2, warmup: 50, draws: 1000, ..Gibbs::default() }, 1), &data);
     let found = found.unwrap();
     let worst = (0..41).max_by(|&a, &b| found.pareto_k[a].total_cmp(&found.pareto_k[b])).unwrap();
     assert_eq!(worst, 40);
@@ -93,7 +93,7 @@ fn a_row_far_from_all_others_is_called_unreliable() {
 fn threads_and_groups_of_rows_change_nothing() {
     let data = rows(700, 2, 7);
     let model = Model::with_default_prior(3, Structure::Free(Shape::Full), &data).unwrap();
-    let draws = draws(&model, &data, &Gibbs { chains: 2, warmup: 20, draws: 100 }, 2);
+    let draws = draws(&model, &data, &Gibbs { chains: 2, warmup: 20, draws: 100, ..Gibbs::default() }, 2);
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| predictive_accuracy(&draws, &data)).unwrap()

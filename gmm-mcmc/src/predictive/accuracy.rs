@@ -106,7 +106,7 @@ struct Pointwise {
 /// let rows: Vec<[f64; 1]> = (0..60).map(|i| [f64::from(i % 20) / 5.0 + if i < 20 { 0.0 } else { 9.0 }]).collect();
 /// let data = Data::from_rows(&rows)?;
 /// let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data)?;
-/// let settings = Gibbs { chains: 2, warmup: 200, draws: 500 };
+/// let settings = Gibbs { chains: 2, warmup: 200, draws: 500, ..Gibbs::default() };
 /// let draws = sample(&model, &data, &settings, &[], &Streams::new(1), &|_| {})?;
 /// let accuracy = predictive_accuracy(&draws, &data)?;
 /// assert!((accuracy.loo.elpd - accuracy.waic.elpd).abs() < 0.5);
