@@ -152,7 +152,7 @@ impl Posterior {
         self.kappas[k]
     }
 
-    /// The degrees of freedom of the distinct covariance `index`.
+    /// The degrees of freedom of the distinct covariance `index`; without meaning where it is known.
     pub fn dof(&self, index: usize) -> f64 {
         self.dofs[index]
     }
