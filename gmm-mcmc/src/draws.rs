@@ -1,6 +1,7 @@
 //! The draws of all chains, kept compactly, with the permutation that undoes label switching in each.
 
-use gmm_core::{Covariance, Label, Mixture, Model, Shape, Structure, Symmetric};
+use gmm_core::{Covariance, Label, Mixture, MixtureError, Model, NotPositiveDefinite, Shape, Structure, Symmetric};
+use thiserror::Error;
 
 use crate::{Start, Swaps};
 
@@ -58,6 +59,17 @@ pub struct Draws {
     order: Vec<usize>,
 }
 
+/// Why the numbers of a draw are no mixture: rounding took a covariance or a weight from it.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum NotAMixture {
+    /// A covariance is not positive definite.
+    #[error(transparent)]
+    Covariance(#[from] NotPositiveDefinite),
+    /// Weights or means are not those of a mixture.
+    #[error(transparent)]
+    Parameters(#[from] MixtureError),
+}
+
 /// The numbers of one draw.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Layout {
@@ -97,6 +109,20 @@ impl Layout {
         for covariance in &mixture.covariances()[..self.n_covariances] {
             to.extend_from_slice(covariance.as_symmetric().entries());
         }
+    }
+
+    /// Writes what [`push`](Self::push) appended to a mixture of the model's structure. `matrix` has the model's shape.
+    fn read(&self, numbers: &[f64], matrix: &mut Symmetric, mixture: &mut Mixture) -> Result<(), NotAMixture> {
+        mixture.set_weights(&numbers[..self.k])?;
+        for k in 0..self.k {
+            mixture.set_mean(k, &numbers[self.mean(k)..self.mean(k) + self.d])?;
+        }
+        for index in 0..self.n_covariances {
+            let start = self.covariance(index);
+            matrix.set_entries(&numbers[start..start + self.shape.n_entries(self.d)]);
+            mixture.set_covariance(index, matrix)?;
+        }
+        Ok(())
     }
 }
 
@@ -159,6 +185,20 @@ impl Draws {
         (0..self.chains.len())
             .map(|chain| (0..self.n_draws()).map(|draw| f(&self.draw(chain, draw))).collect())
             .collect()
+    }
+
+    /// One draw as a mixture, its components numbered as the sampler and the prior number them.
+    ///
+    /// # Errors
+    /// [`NotAMixture`] if rounding left a covariance that is not positive definite.
+    pub fn mixture(&self, chain: usize, draw: usize) -> Result<Mixture, NotAMixture> {
+        let layout = Layout::of(&self.model);
+        let mut mixture = self.model.blank_mixture();
+        let mut matrix = Symmetric::zeros(layout.shape, layout.d);
+        let width = layout.width();
+        let numbers = &self.chains[chain].parameters[draw * width..(draw + 1) * width];
+        layout.read(numbers, &mut matrix, &mut mixture)?;
+        Ok(mixture)
     }
 
     fn mean_of(&self, f: impl Fn(&DrawRow<'_>) -> f64) -> f64 {

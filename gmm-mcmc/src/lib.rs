@@ -37,7 +37,7 @@ mod sample;
 mod quantities;
 mod summary;
 
-pub use draws::{ChainDraws, DrawRow, Draws};
+pub use draws::{ChainDraws, DrawRow, Draws, NotAMixture};
 pub use quantities::Quantity;
 pub use relabel::match_components;
 pub use sample::{Progress, Start, check, sample};
