@@ -3,7 +3,8 @@
 //! [`sample`] runs several chains of [`Scan`]s, blocked or collapsed ([`Kind`]), in parallel and returns [`Draws`]. For
 //! posteriors with separate modes each chain can be the cold one of a ladder ([`Tempering`], [`TemperedScan`]). [`Draws::quantities`] lists
 //! what is reported of them, label-invariant quantities first, and [`Draws::summaries`] gives each its mean, quantiles and
-//! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws.
+//! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws. [`evidence`](mod@evidence)
+//! estimates the marginal likelihood of the model from the draws.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
@@ -36,6 +37,8 @@ mod sample;
 
 mod quantities;
 mod summary;
+
+pub mod evidence;
 
 pub use draws::{ChainDraws, DrawRow, Draws, NotAMixture};
 pub use quantities::Quantity;
