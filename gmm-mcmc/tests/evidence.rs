@@ -22,7 +22,7 @@ fn chib() -> Estimate {
 }
 
 fn draw(model: &Model, data: &Data, draws: usize, streams: &Streams) -> Draws {
-    sample(model, data, &Gibbs { chains: 4, warmup: 200, draws }, &[], streams, &|_| {}).unwrap()
+    sample(model, data, &Gibbs { chains: 4, warmup: 200, draws, ..Gibbs::default() }, &[], streams, &|_| {}).unwrap()
 }
 
 /// All nine structures in d dimensions.

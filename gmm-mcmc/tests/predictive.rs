@@ -81,7 +81,10 @@ fn a_row_far_from_all_others_is_called_unreliable() {
     values.push(60.0);
     let data = Data::new(values, 1).unwrap();
     let model = Model::with_default_prior(1, Structure::Free(Shape::Full), &data).unwrap();
-    let found = predictive_accuracy(&draws(&model, &data, &Gibbs { chains: 2, warmup: 50, draws: 1000, ..Gibbs::default() }, 1), &data);
+    let found = predictive_accuracy(
+        &draws(&model, &data, &Gibbs { chains: 2, warmup: 50, draws: 1000, ..Gibbs::default() }, 1),
+        &data,
+    );
     let found = found.unwrap();
     let worst = (0..41).max_by(|&a, &b| found.pareto_k[a].total_cmp(&found.pareto_k[b])).unwrap();
     assert_eq!(worst, 40);
