@@ -35,7 +35,7 @@ use crate::{GibbsError, Kind, Scan, Tempering};
 /// let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data)?;
 /// let (start, ladder) = (model.blank_mixture(), Tempering { rungs: 5 });
 /// let mut tempered = TemperedScan::new(Kind::Blocked, ladder, &model, &data, start, Streams::new(3))?;
-/// tempered.warm_up(200, |_| Ok(()))?;
+/// tempered.warm_up(200, |_| Ok::<(), gmm_core::Degenerate>(()))?;
 /// for _ in 0..200 {
 ///     tempered.step()?;
 /// }
