@@ -222,11 +222,11 @@ fn all_rungs_of_a_ladder_agree_with_the_enumeration() {
 #[test]
 #[ignore = "long: half a minute"]
 fn all_rungs_and_the_parameters_of_the_cold_one_agree_with_the_enumeration() {
-    check_rungs(Kind::Blocked, 40_000, true);
+    check_rungs(Kind::Blocked, 20_000, true);
 }
 
 #[test]
 #[ignore = "long: half a minute"]
 fn all_rungs_of_a_collapsed_ladder_agree_with_the_enumeration() {
-    check_rungs(Kind::Collapsed, 40_000, true);
+    check_rungs(Kind::Collapsed, 15_000, true);
 }
