@@ -3,6 +3,7 @@
 use statrs::function::gamma::ln_gamma;
 
 use crate::covariance::factorise;
+use crate::planted::{Defect, sound};
 use crate::{Degenerate, Model, NotPositiveDefinite, Posterior, Shape, Statistics, Structure, triangle};
 
 /// Weights, means and covariances integrated out, given an allocation of rows that changes one row at a time.
@@ -202,7 +203,8 @@ impl Collapsed {
             (Structure::Free(_), _) => self.power,
             (Structure::Tied(_) | Structure::Known(_), _) => 0.0,
         };
-        (n as f64 + self.concentration[k]).ln() + self.ln_g(n) - 0.5 * power * ln_det
+        let concentration = sound(self.concentration[k], Defect::CollapsedConcentrationDropped, 1e-300);
+        (n as f64 + concentration).ln() + self.ln_g(n) - 0.5 * power * ln_det
     }
 
     fn set_level(&mut self, k: usize) {
@@ -246,10 +248,11 @@ impl Collapsed {
                 }
             };
             let kappa = self.prior.kappa + b * n as f64;
-            let c = b * kappa / (kappa + b);
+            let c = sound(b * kappa / (kappa + b), Defect::CollapsedMeanCertain, b);
             subtract(row, mean, &mut self.difference);
             let ln_growth = ln_growth(shape, factor, c, &self.difference, &mut self.solved);
-            ln_weights[k] = level - 0.5 * (self.dof(n) + step) * ln_growth;
+            let dof = sound(self.dof(n), Defect::CollapsedDofOffByOne, self.dof(n) - 1.0);
+            ln_weights[k] = level - 0.5 * (dof + step) * ln_growth;
         }
         true
     }

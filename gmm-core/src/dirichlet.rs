@@ -4,6 +4,8 @@ use rand::Rng;
 use rand_distr::{Distribution, Gamma};
 use statrs::function::gamma::ln_gamma;
 
+use crate::planted::{Defect, sound};
+
 /// A Dirichlet distribution on the simplex of K weights.
 ///
 /// ```text
@@ -44,7 +46,7 @@ impl Dirichlet {
     /// Sets the concentrations to those of `prior` plus `counts`: the conjugate update.
     pub(crate) fn update(&mut self, prior: &Dirichlet, counts: &[f64]) {
         for ((a, prior), count) in self.concentration.iter_mut().zip(&prior.concentration).zip(counts) {
-            *a = prior + count;
+            *a = sound(prior + count, Defect::ConcentrationDropped, count.max(f64::MIN_POSITIVE));
         }
     }
 

@@ -15,6 +15,7 @@
 
 use crate::instruction_set::InstructionSet;
 use crate::parameters::{Parameters, SMALL};
+use crate::planted::{Defect, is_planted};
 use crate::simd::{LANES, Labels, Lanes, NO_LABEL, Simd, Work};
 use crate::sums::Sums;
 use crate::uniforms::Uniforms;
@@ -508,6 +509,9 @@ fn weigh<S: Simd, const ROOTS: bool>(
         }
         BlockRule::Draw { uniforms, labels: out } => {
             exponentiate::<S, ROOTS, true>(s, k, n, q, totals, sums);
+            if is_planted(Defect::LabelsNotNormalised) {
+                totals.iter_mut().for_each(|total| total.0.fill(1.0));
+            }
             drawn_labels(s, k, q, totals, uniforms, labels);
             out.copy_from_slice(&labels.as_flattened()[..n]);
             labels[vectors - 1][past..].fill(NO_LABEL);

@@ -22,6 +22,8 @@
 //! Nothing here prints, opens a file, reads a clock or creates a generator that it was not handed.
 
 mod data;
+#[doc(hidden)]
+pub mod planted;
 mod streams;
 
 mod shape;

@@ -4,6 +4,7 @@ use rand::Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use statrs::function::gamma::ln_gamma;
 
+use crate::planted::{Defect, is_planted, sound};
 use crate::statistics::Statistics;
 use crate::{Covariance, Data, ModelError, Shape, Symmetric, ln_multivariate_gamma, triangle};
 
@@ -102,12 +103,18 @@ pub(crate) fn draw_whitener<R: Rng + ?Sized>(
                 let start = triangle::row(i);
                 let row = &mut t[start..=start + i];
                 row[..i].iter_mut().for_each(|b| *b = StandardNormal.sample(rng));
-                row[i] = chi(dof - (d - 1 - i) as f64, rng);
+                if is_planted(Defect::BartlettDiagonal) {
+                    row[..i].fill(0.0);
+                }
+                let lost = sound(d - 1 - i, Defect::BartlettTransposed, i);
+                row[i] = chi(dof - sound(lost, Defect::BartlettDofConstant, 0) as f64, rng);
                 triangle::divide_row(row, factor);
             }
         }
         Shape::Diagonal | Shape::Isotropic => {
-            t.iter_mut().zip(factor).for_each(|(t, factor)| *t = chi(dof, rng) / factor);
+            t.iter_mut()
+                .zip(factor)
+                .for_each(|(t, factor)| *t = chi(dof, rng) / sound(*factor, Defect::RateForScale, 1.0 / factor));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The parameters of a mixture as the kernel wants them.
 
+use crate::planted::{Defect, sound};
 use crate::{Mixture, Shape};
 
 /// The largest dimension in which the rows of a block stay in registers while the components pass.
@@ -41,8 +42,10 @@ impl Parameters {
         for (k, w) in mixture.weights().iter().enumerate() {
             let covariance = mixture.covariance(k);
             self.factors.extend(covariance.whitener().iter().map(|t| scale * t));
-            let ln_norm = -0.5 * (self.d as f64 * ln_two_pi + covariance.ln_det());
-            self.constants.push(per_nat * (w.ln() + ln_norm));
+            let ln_det = covariance.ln_det();
+            let ln_det = sound(ln_det, Defect::DeterminantNotHalved, 2.0 * ln_det);
+            let ln_norm = -0.5 * (self.d as f64 * ln_two_pi + ln_det);
+            self.constants.push(per_nat * (sound(w.ln(), Defect::WeightsIgnored, 0.0) + ln_norm));
         }
     }
 

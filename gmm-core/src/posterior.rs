@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::covariance::factorise;
 use crate::normal_inverse_wishart::{draw_whitener, ln_normaliser};
+use crate::planted::{Defect, is_planted, sound};
 use crate::{
     ComponentPrior, Covariance, Dirichlet, InverseWishart, Mixture, Model, NotPositiveDefinite, Predictive, Shape,
     Statistics, Structure, Symmetric,
@@ -114,17 +115,23 @@ impl Posterior {
             let kappa = self.prior_kappa + n;
             let mean = &mut self.means[k * d..(k + 1) * d];
             self.kappas[k] = kappa;
-            self.dofs[k.min(last)] += n * shape.dof_per_row(d);
+            let per_row = sound(shape.dof_per_row(d), Defect::IsotropicDofWithoutD, 1.0);
+            let pooled = sound(n, Defect::TiedDofOfOneComponent, if k <= last { n } else { 0.0 });
+            self.dofs[k.min(last)] += pooled * per_row;
             match conjugate {
                 Some(conjugate) if n > 0.0 => {
                     let scale = &mut self.scales[k.min(last)];
                     scale.add_scaled(power, statistics.scatter(k));
+                    if let (true, Some(prior)) = (is_planted(Defect::PriorScaleTwice), prior_scale) {
+                        scale.add_scaled(1.0, prior);
+                    }
+                    self.dofs[k.min(last)] += sound(0.0, Defect::DofOffByOne, 1.0);
                     let pull = self.prior_kappa / kappa;
                     for j in 0..d {
                         self.difference[j] = conjugate.mean()[j] - xbar[j];
-                        mean[j] = xbar[j] + pull * self.difference[j];
+                        mean[j] = xbar[j] + sound(pull, Defect::MeanNotShrunk, 0.0) * self.difference[j];
                     }
-                    scale.add_outer(pull * n, &self.difference);
+                    scale.add_outer(sound(pull * n, Defect::KappaTermDropped, 0.0), &self.difference);
                 }
                 Some(conjugate) => mean.copy_from_slice(conjugate.mean()),
                 None => {
@@ -166,7 +173,8 @@ impl Posterior {
     /// `|S|` (over the numbers that the shape stores) to minus half this power. See [`mode`](Self::mode).
     pub fn mode_divisor(&self, index: usize) -> f64 {
         let n_means = self.counts.len() / self.dofs.len();
-        self.dofs[index] + mode_divisor(self.model.shape(), self.model.d(), n_means)
+        let offset = mode_divisor(self.model.shape(), self.model.d(), n_means);
+        self.dofs[index] + sound(offset, Defect::ModeDivisorOffByOne, offset + 1.0)
     }
 
     /// Writes the mode of the joint density of (w, mu, S), no Jacobian, to `mixture`.
@@ -232,8 +240,9 @@ impl Posterior {
         for k in 0..self.counts.len() {
             let z = &mut self.difference;
             z.iter_mut().for_each(|z| *z = StandardNormal.sample(rng));
-            covariances[k.min(covariances.len() - 1)].unwhiten(z);
-            let spread = self.kappas[k].sqrt();
+            let own = k.min(covariances.len() - 1);
+            covariances[sound(own, Defect::MeanSpreadOfFirst, 0)].unwhiten(z);
+            let spread = sound(self.kappas[k], Defect::MeanSpreadOfARow, 1.0).sqrt();
             for j in 0..d {
                 means[k * d + j] = self.means[k * d + j] + z[j] / spread;
             }

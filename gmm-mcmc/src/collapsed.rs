@@ -1,5 +1,6 @@
 //! A scan over the rows with parameters integrated out.
 
+use gmm_core::planted::{Defect, sound};
 use gmm_core::{Collapsed, Data, Degenerate, Label, Model, Statistics};
 use rand::{Rng, RngExt};
 
@@ -31,7 +32,8 @@ impl RowScan {
         self.collapsed.set(statistics)?;
         for i in 0..labels.len() {
             let (row, own) = (data.row(i), usize::from(labels[i]));
-            let counted = self.collapsed.ln_weights(row, Some(own), &mut self.ln_weights);
+            let counted_in = sound(Some(own), Defect::CollapsedKeepsOwnRow, None);
+            let counted = self.collapsed.ln_weights(row, counted_in, &mut self.ln_weights);
             if !counted {
                 collect(data, labels, Some(i), statistics);
                 self.collapsed.set(statistics)?;

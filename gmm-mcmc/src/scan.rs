@@ -1,6 +1,7 @@
 //! One Gibbs scan: parameters given allocations from the conjugate posterior, and allocations by a sweep given parameters or
 //! row by row with parameters integrated out.
 
+use gmm_core::planted::{Defect, is_planted};
 use gmm_core::{
     Data, Degenerate, Label, Mixture, Model, Posterior, Rule, Statistics, Streams, SweepTotals, Workspace, sweep,
 };
@@ -156,8 +157,13 @@ impl<'a> Scan<'a> {
             }
             return Ok(());
         }
-        self.posterior.update_tempered(&self.statistics, self.power);
+        if !is_planted(Defect::StatisticsOfPreviousScan) {
+            self.posterior.update_tempered(&self.statistics, self.power);
+        }
         self.posterior.draw(&mut self.parameter_streams.rng(self.number), &mut self.mixture)?;
+        if is_planted(Defect::StatisticsOfPreviousScan) {
+            self.posterior.update_tempered(&self.statistics, self.power);
+        }
         self.draw_labels();
         Ok(())
     }

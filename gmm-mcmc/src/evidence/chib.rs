@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use gmm_core::planted::{Defect, sound};
 use gmm_core::{Data, Streams, log_sum_exp};
 use rayon::prelude::*;
 
 use super::allocations::{Allocator, Half, Place, spaced};
 use super::conditional::{Numberings, Point};
+use super::permanent::ln_factorial;
 use super::{Evidence, MOST_EXCHANGING, NoEvidence, Permutations, error_of_mean, in_order};
 use crate::Draws;
 
@@ -78,8 +80,9 @@ impl Chib {
         let (first, second) = ((first.0?, first.1), (second.0?, second.1));
         let (a, error_a) = combine(&candidates[..n], &first.0.columns(0..n), &second.0.columns(0..n), second.1)?;
         let (b, error_b) = combine(&candidates[n..], &second.0.columns(n..2 * n), &first.0.columns(n..2 * n), first.1)?;
+        let missing = sound(0.0, Defect::ChibWithoutPermutations, ln_factorial(draws.model().k()));
         Ok(Evidence {
-            ln_evidence: 0.5 * (a + b),
+            ln_evidence: 0.5 * (a + b) - missing,
             standard_error: 0.5 * error_a.hypot(error_b),
             permutations: match first.0.exact && second.0.exact {
                 true => Permutations::All,

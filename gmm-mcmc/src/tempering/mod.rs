@@ -3,6 +3,7 @@
 mod ladder;
 mod trips;
 
+use gmm_core::planted::{Defect, sound};
 use gmm_core::{Data, Degenerate, Mixture, Model, Streams};
 use rand::RngExt;
 use rayon::prelude::*;
@@ -195,7 +196,8 @@ impl<'a> TemperedScan<'a> {
             })
             .collect();
         for (pair, ln_ratio) in pairs {
-            let acceptance = ln_ratio.exp().min(1.0);
+            let ln_ratio = sound(ln_ratio, Defect::SwapRatioInverted, -ln_ratio);
+            let acceptance = sound(ln_ratio.exp().min(1.0), Defect::SwapsAlways, 1.0);
             self.ladder.record(pair, acceptance);
             if rng.random::<f64>() < acceptance {
                 let (cold, hot) = self.rungs.split_at_mut(pair + 1);
