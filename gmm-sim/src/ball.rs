@@ -5,6 +5,8 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use thiserror::Error;
 
+use crate::rotation::random_reflection;
+
 /// Why there is no such mixture.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum BallError {
@@ -67,22 +69,10 @@ fn in_ball<R: Rng + ?Sized>(d: usize, radius: f64, rng: &mut R) -> Vec<f64> {
     point
 }
 
-/// A covariance `H diag(s^2) H` with standard deviations s uniform in [0.5, 1.5] and the reflection `H = I - 2 u u'` along
-/// a random direction u.
+/// A covariance with standard deviations uniform in [0.5, 1.5] along axes that are turned at random.
 fn turned<R: Rng + ?Sized>(d: usize, rng: &mut R) -> Option<Covariance> {
     let variances: Vec<f64> = (0..d).map(|_| rng.random_range(0.5..1.5_f64).powi(2)).collect();
-    let mut u: Vec<f64> = (0..d).map(|_| StandardNormal.sample(rng)).collect();
-    let length = u.iter().map(|x: &f64| x * x).sum::<f64>().sqrt();
-    u.iter_mut().for_each(|x| *x /= length);
-    // H D H = D - 2 (u (Du)' + (Du) u') + 4 (u'Du) u u'.
-    let du: Vec<f64> = u.iter().zip(&variances).map(|(u, v)| u * v).collect();
-    let udu: f64 = u.iter().zip(&du).map(|(u, du)| u * du).sum();
-    let entry = |i: usize, j: usize| {
-        let diagonal = if i == j { variances[i] } else { 0.0 };
-        diagonal - 2.0 * (u[i] * du[j] + du[i] * u[j]) + 4.0 * udu * u[i] * u[j]
-    };
-    let rows: Vec<Vec<f64>> = (0..d).map(|i| (0..d).map(|j| entry(i.max(j), i.min(j))).collect()).collect();
-    Covariance::full(&rows).ok()
+    random_reflection(&variances, rng)
 }
 
 #[cfg(test)]

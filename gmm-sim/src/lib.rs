@@ -2,7 +2,8 @@
 //!
 //! [`simulate`] draws rows of a given mixture, the allocations random or of exact sizes, and keeps the labels;
 //! [`mixture_from_prior`] draws the mixture itself from a model's prior, for calibration; [`mixture_in_ball`] makes one
-//! with means in a ball.
+//! with means in a ball, [`separated_mixture`] one whose components are a given way apart, by their [`overlap`] or by
+//! [`c_separation`]. [`add_outliers`] adds rows that come from no component.
 //!
 //! ```
 //! use gmm_core::{Covariance, Mixture, Streams};
@@ -19,9 +20,17 @@
 //! ```
 
 mod ball;
+mod outliers;
+mod overlap;
 mod prior;
+mod quadratic_form;
+mod rotation;
+mod separated;
 mod simulate;
 
 pub use ball::{BallError, mixture_in_ball};
+pub use outliers::add_outliers;
+pub use overlap::{Overlap, overlap};
 pub use prior::{PriorError, mixture_from_prior};
+pub use separated::{Design, DesignError, Separation, c_separation, separated_mixture};
 pub use simulate::{Simulation, SimulationError, Sizes, simulate};
