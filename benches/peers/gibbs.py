@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Effective draws per second of gmm's Gibbs sampler, of JAGS and of NumPyro's NUTS on Old Faithful, K = 2, one thread.
+"""Effective draws per second of gmm's Gibbs samplers, blocked (`gmm`) and collapsed, of JAGS and of NumPyro's NUTS on
+Old Faithful, K = 2, one thread.
 
 The same model and prior (gmm's default, read from its summary), 4 chains each; JAGS and NUTS start at gmm's estimate.
 In interleaved rounds. The bulk effective sample sizes are computed by the same code for all: of the log-likelihood,
@@ -29,8 +30,8 @@ CHAINS, COMPONENTS, DIMENSION = 4, 2, 2
 CONFIG = """Experiment(
     name: "faithful", seed: {seed}, data: Csv(path: "{csv}", columns: ["eruptions", "waiting"]),
     model: (components: 2, covariance: Free(Full)),
-    fits: [Gibbs(name: "warm-up", chains: 4, warmup: {warmup}, draws: 4),
-           Gibbs(name: "all", chains: 4, warmup: {warmup}, draws: {draws})],
+    fits: [Gibbs(name: "warm-up", kind: {kind}, chains: 4, warmup: {warmup}, draws: 4, evidence: [], accuracy: false),
+           Gibbs(name: "all", kind: {kind}, chains: 4, warmup: {warmup}, draws: {draws}, evidence: [], accuracy: false)],
 )"""
 
 
@@ -53,15 +54,15 @@ def arguments():
 class Gmm:
     """gmm by its command line: a run for each round."""
 
-    def __init__(self, args, folder):
-        self.args, self.folder = args, pathlib.Path(folder)
+    def __init__(self, args, folder, kind):
+        self.args, self.folder, self.kind = args, pathlib.Path(folder), kind
         self.program = cargo("-p", "experiments", "--bin", "gmm")
-        self.name = "gmm"
+        self.name = f"gmm, {kind.lower()}"
         self.whole = []
 
     def go(self, seed):
         config = self.folder / "faithful.ron"
-        config.write_text(CONFIG.format(seed=seed, csv=FAITHFUL, warmup=self.args.warmup, draws=self.args.draws))
+        config.write_text(CONFIG.format(seed=seed, kind=self.kind, csv=FAITHFUL, warmup=self.args.warmup, draws=self.args.draws))
         command = [self.program, "run", config, "--out", self.folder, "--threads", "1", "--quiet"]
         preexec = common.pinned(self.args.cpu)
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=preexec)
@@ -150,7 +151,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         try:
-            samplers = {"gmm": Gmm(args, folder)}
+            samplers = {"gmm": Gmm(args, folder, "Blocked"), "collapsed": Gmm(args, folder, "Collapsed")}
             gmm_ess, _ = effective(rows, samplers["gmm"].go(0)[2])
         except Skipped as reason:
             sys.exit(f"gmm: {reason}")
@@ -191,7 +192,7 @@ def report(results, samplers, centres, args):
     per_second = {}
     lines = []
     for name, rounds in results.items():
-        draws = args.draws if name == "gmm" else args.peer_draws
+        draws = args.draws if isinstance(samplers[name], Gmm) else args.peer_draws
         middle = lambda f: statistics.median(map(f, rounds))
         warm, drawing = middle(lambda r: r[0]), middle(lambda r: r[1])
         line = [samplers[name].name, f"{CHAINS} x {draws}", f"{warm:.3f}", f"{drawing:.3f}"]
@@ -207,12 +208,13 @@ def report(results, samplers, centres, args):
     kinds = [(what, warm) for what in ("ln L", "means") for warm in ("with", "without")]
     header = ["", *(f"{what}, {warm} warm-up" for what, warm in kinds)]
     print(table(header, [[name, *(with_spread(per_second[name, *kind], 0) for kind in kinds)] for name in results]))
-    whole = statistics.median(samplers["gmm"].whole)
-    print(f"\nA whole fit of gmm, with starts, summaries and diagnostics: {whole:.3f} s (median).")
+    ours = [name for name in results if isinstance(samplers[name], Gmm)]
+    wholes = " and ".join(f"{statistics.median(samplers[name].whole):.3f} s ({samplers[name].name})" for name in ours)
+    print(f"\nA whole fit, with starts, summaries and diagnostics: {wholes}, medians.")
     print("\ngmm's over the others', round by round:\n")
-    over = lambda name, kind: [a / b for a, b in zip(per_second["gmm", *kind], per_second[name, *kind])]
-    peers = [name for name in results if name != "gmm"]
-    print(table(header, [[name, *(with_spread(over(name, kind)) for kind in kinds)] for name in peers]))
+    over = lambda a, b, kind: [x / y for x, y in zip(per_second[a, *kind], per_second[b, *kind])]
+    pairs = [(a, b) for a in ours for b in results if b not in ours]
+    print(table(header, [[f"{a} / {b}", *(with_spread(over(a, b, kind)) for kind in kinds)] for a, b in pairs]))
 
 
 if __name__ == "__main__":
