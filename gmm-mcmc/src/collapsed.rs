@@ -4,6 +4,15 @@ use gmm_core::planted::{Defect, sound};
 use gmm_core::{Collapsed, Data, Degenerate, Label, Model, Statistics};
 use rand::{Rng, RngExt};
 
+/// In which order the rows are visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// From the first row to the last.
+    Forward,
+    /// From the last row to the first: the scan that undoes one of the other order, in distribution.
+    Backward,
+}
+
 /// Row after row is allocated given all others.
 #[derive(Debug)]
 pub(crate) struct RowScan {
@@ -17,7 +26,7 @@ impl RowScan {
         Ok(Self { collapsed: Collapsed::new(model, power)?, ln_weights: vec![0.0; model.k()] })
     }
 
-    /// Visits every row once, in order, and leaves the statistics of the new allocations in `statistics`, which must hold those
+    /// Visits every row once, in the order asked for, and leaves the statistics of the new allocations in `statistics`, which must hold those
     /// of the old ones.
     ///
     /// The factors are computed from the statistics first, so rounding adds up over one scan at most: over as many
@@ -25,12 +34,17 @@ impl RowScan {
     pub(crate) fn scan(
         &mut self,
         data: &Data,
+        order: Order,
         labels: &mut [Label],
         statistics: &mut Statistics,
         rng: &mut impl Rng,
     ) -> Result<(), Degenerate> {
         self.collapsed.set(statistics)?;
-        for i in 0..labels.len() {
+        for visit in 0..labels.len() {
+            let i = match order {
+                Order::Forward => visit,
+                Order::Backward => labels.len() - 1 - visit,
+            };
             let (row, own) = (data.row(i), usize::from(labels[i]));
             let counted_in = sound(Some(own), Defect::CollapsedKeepsOwnRow, None);
             let counted = self.collapsed.ln_weights(row, counted_in, &mut self.ln_weights);

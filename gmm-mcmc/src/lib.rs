@@ -44,7 +44,7 @@ pub use draws::{ChainDraws, DrawRow, Draws, NotAMixture};
 pub use quantities::Quantity;
 pub use relabel::match_components;
 pub use sample::{Progress, Start, check, sample};
-pub use scan::Scan;
+pub use scan::{NoStart, Scan};
 pub use settings::{Gibbs, GibbsError, Kind, Tempering};
 pub use summary::{Levels, QuantitySummary, levels, summarise};
 pub use tempering::{Swaps, TemperedScan};

@@ -6,8 +6,10 @@ use gmm_core::{
     Data, Degenerate, Label, Mixture, Model, Posterior, Rule, Statistics, Streams, SweepTotals, Workspace, sweep,
 };
 
+use thiserror::Error;
+
 use crate::Kind;
-use crate::collapsed::RowScan;
+use crate::collapsed::{Order, RowScan};
 
 /// The state of a chain: parameters, allocations, and the statistics of those allocations.
 ///
@@ -51,6 +53,32 @@ pub struct Scan<'a> {
     totals: SweepTotals,
 }
 
+/// Why scans cannot start at an allocation.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum NoStart {
+    /// There are not as many labels as rows.
+    #[error("{found} labels where there are {expected} rows")]
+    Labels {
+        /// Number of labels.
+        found: usize,
+        /// Number of rows.
+        expected: usize,
+    },
+    /// A label is that of no component.
+    #[error("row {row} is allocated to component {label} of {k}, counted from 0")]
+    Component {
+        /// The row, from 0.
+        row: usize,
+        /// Its label.
+        label: Label,
+        /// Number of components.
+        k: usize,
+    },
+    /// The prior is flat and the scans are collapsed.
+    #[error(transparent)]
+    Degenerate(#[from] Degenerate),
+}
+
 /// How allocations are drawn, with the memory that takes.
 #[derive(Debug)]
 enum Kernel {
@@ -60,11 +88,22 @@ enum Kernel {
     Collapsed(Box<(RowScan, Statistics)>),
 }
 
+impl Kernel {
+    fn of_kind(kind: Kind, model: &Model) -> Result<Self, Degenerate> {
+        Ok(match kind {
+            Kind::Blocked => Self::Blocked(None),
+            Kind::Collapsed => Self::Collapsed(Box::new((RowScan::new(model, 1.0)?, model.blank_statistics()))),
+        })
+    }
+}
+
 impl<'a> Scan<'a> {
     /// Blocked scans from a mixture (of the model's structure) on, at which the allocations are drawn. The streams must be
     /// the chain's own.
     pub fn new(model: &'a Model, data: &'a Data, start: Mixture, streams: Streams) -> Self {
-        Self::with_kernel(Kernel::Blocked(None), model, data, start, streams)
+        let mut scan = Self::with_kernel(Kernel::Blocked(None), model, data, start, streams);
+        scan.draw_labels();
+        scan
     }
 
     /// Scans of a kind, see [`new`](Self::new).
@@ -78,16 +117,43 @@ impl<'a> Scan<'a> {
         start: Mixture,
         streams: Streams,
     ) -> Result<Self, Degenerate> {
-        let kernel = match kind {
-            Kind::Blocked => Kernel::Blocked(None),
-            Kind::Collapsed => Kernel::Collapsed(Box::new((RowScan::new(model, 1.0)?, model.blank_statistics()))),
-        };
-        Ok(Self::with_kernel(kernel, model, data, start, streams))
+        let mut scan = Self::with_kernel(Kernel::of_kind(kind, model)?, model, data, start, streams);
+        scan.draw_labels();
+        Ok(scan)
+    }
+
+    /// Scans of a kind from parameters and allocations on, both of which are given: a draw of their joint distribution, say,
+    /// with which a chain is stationary from its first state on.
+    ///
+    /// # Errors
+    /// [`NoStart`] unless there is a label of a component for each row; or if the prior is flat and the scans are collapsed.
+    pub fn at(
+        kind: Kind,
+        model: &'a Model,
+        data: &'a Data,
+        start: (Mixture, Vec<Label>),
+        streams: Streams,
+    ) -> Result<Self, NoStart> {
+        let (mixture, labels) = start;
+        let (k, found, expected) = (model.k(), labels.len(), data.n());
+        if found != expected {
+            return Err(NoStart::Labels { found, expected });
+        }
+        if let Some(row) = labels.iter().position(|label| usize::from(*label) >= k) {
+            return Err(NoStart::Component { row, label: labels[row], k });
+        }
+        let mut scan = Self::with_kernel(Kernel::of_kind(kind, model)?, model, data, mixture, streams);
+        for (row, label) in data.rows().zip(&labels) {
+            scan.statistics.push(usize::from(*label), 1.0, row);
+        }
+        scan.labels = labels;
+        scan.measure();
+        Ok(scan)
     }
 
     fn with_kernel(kernel: Kernel, model: &'a Model, data: &'a Data, start: Mixture, streams: Streams) -> Self {
         let statistics = model.blank_statistics();
-        let mut scan = Self {
+        Self {
             kernel,
             power: 1.0,
             model,
@@ -101,9 +167,7 @@ impl<'a> Scan<'a> {
             label_streams: streams.named("labels"),
             number: 0,
             totals: SweepTotals { ln_likelihood: 0.0, ln_classification: 0.0 },
-        };
-        scan.draw_labels();
-        scan
+        }
     }
 
     /// Raises the densities of rows to a power from 0 to 1 from now on: draws are those of
@@ -147,7 +211,7 @@ impl<'a> Scan<'a> {
         if let Kernel::Collapsed(kernel) = &mut self.kernel {
             let (rows, statistics) = &mut **kernel;
             let mut rng = self.label_streams.rng(self.number);
-            rows.scan(self.data, &mut self.labels, &mut self.statistics, &mut rng)?;
+            rows.scan(self.data, Order::Forward, &mut self.labels, &mut self.statistics, &mut rng)?;
             // Parameters of hot rungs are of no use to anyone.
             if self.power == 1.0 {
                 self.posterior.update(&self.statistics);
@@ -166,6 +230,41 @@ impl<'a> Scan<'a> {
         }
         self.draw_labels();
         Ok(())
+    }
+
+    /// One scan of the chain that runs backward in time: from a state of the posterior, what comes is distributed as what came
+    /// before.
+    ///
+    /// ```text
+    /// Blocked     all z_i | (w, mu, S) at once,  then (w, mu, S) | z
+    /// Collapsed   z_i | all other z, for i = n..1 in turn,  then (w, mu, S) | z
+    /// ```
+    ///
+    /// Each of the draws that a scan is made of is reversible; the chain of scans is not, and its reversal makes them in
+    /// the opposite order. So a state of the posterior can be put at any place of a stationary sequence, which exact tests of a
+    /// sampler need (Gandy & Scott 2021). Allocates.
+    ///
+    /// # Errors
+    /// [`Degenerate`] if a scale matrix is not positive definite; the state is then of no use.
+    pub fn step_back(&mut self) -> Result<(), Degenerate> {
+        self.number += 1;
+        match &mut self.kernel {
+            Kernel::Blocked(_) => self.draw_labels(),
+            Kernel::Collapsed(kernel) => {
+                let mut rng = self.label_streams.rng(self.number);
+                kernel.0.scan(self.data, Order::Backward, &mut self.labels, &mut self.statistics, &mut rng)?;
+            }
+        }
+        self.posterior.update_tempered(&self.statistics, self.power);
+        self.posterior.draw(&mut self.parameter_streams.rng(self.number), &mut self.mixture)?;
+        self.measure();
+        Ok(())
+    }
+
+    /// The log-likelihood of the parameters, without new allocations.
+    fn measure(&mut self) {
+        let mut statistics = self.model.blank_statistics();
+        self.totals = sweep(self.data, &self.mixture, Rule::Responsibilities, &mut statistics, &mut self.workspace);
     }
 
     fn draw_labels(&mut self) {
