@@ -1,7 +1,7 @@
 //! The joint distribution test: two simulators of parameters and data, one of which is the sampler.
 
 use gmm_core::{Data, Model, Streams};
-use gmm_mcmc::{Kind, Scan};
+use gmm_mcmc::{Gibbs, Kind, Scan};
 use rayon::prelude::*;
 
 use crate::multiplicity::{mean_and_squared_error, t_p_value};
@@ -25,9 +25,23 @@ pub struct Geweke {
 }
 
 impl Default for Geweke {
-    /// 4000 draws, and 200 chains of 500 blocked scans of 8 rows.
+    /// 8000 draws, and 200 chains of 1500 blocked scans of 8 rows.
     fn default() -> Self {
-        Self { kind: Kind::Blocked, rows: 8, draws: 4000, chains: 200, alternations: 500 }
+        Self { kind: Kind::Blocked, rows: 8, draws: 8000, chains: 200, alternations: 1500 }
+    }
+}
+
+impl Geweke {
+    /// The default test of the scans of a sampler.
+    ///
+    /// # Errors
+    /// [`Failure::Tempered`]: the test does not apply, since the hot rungs would have to start as draws of their tempered
+    /// posteriors.
+    pub fn of(gibbs: &Gibbs) -> Result<Self, Failure> {
+        match gibbs.tempering {
+            None => Ok(Self { kind: gibbs.kind, ..Self::default() }),
+            Some(_) => Err(Failure::Tempered),
+        }
     }
 }
 
@@ -255,11 +269,9 @@ pub fn compare(model: &Model, simulations: &Simulations) -> JointTest {
 
     let mut tests = Vec::new();
     for (f, name) in names.iter().enumerate() {
-        let moments: [(Moment, fn(f64) -> f64); 2] =
-            [(Moment::Location, |u| u), (Moment::Spread, |u| (u - 0.5).powi(2))];
-        for (moment, of) in moments {
-            tests.push(test(name, moment, (&mapped[f], &mapped[f]), |u, _| of(u)));
-        }
+        let both = (&mapped[f], &mapped[f]);
+        tests.push(test(name, Moment::Location, both, |u, _| u));
+        tests.push(test(name, Moment::Spread, both, |u, _| (u - 0.5).powi(2)));
     }
     for (a, b) in pairs(&names) {
         let product = |u: f64, v: f64| (u - 0.5) * (v - 0.5);

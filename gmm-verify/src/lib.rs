@@ -7,6 +7,8 @@
 //! - [`optima`]: at each optimum the slope vanishes and every direction leads down; the objective rose on the way there.
 //! - [`verdict`]: what is a finding, at one rate of false alarms for all parts together.
 //!
+//! [`verify()`] runs all of them.
+//!
 //! Parameters and data come from [`Simulator`], a second and plain writing-down of the model that shares no code with the posterior
 //! that is tested. All p-values are exact, or conservative, or those of t-tests over independent runs, in which autocorrelation is
 //! accounted for whatever it is. Replications, chains and runs depend on their index alone, so they can be made in any order, on any
@@ -49,8 +51,11 @@ pub mod sbc;
 
 pub mod verdict;
 
+mod verify;
+
 pub use failure::Failure;
 pub use multiplicity::holm;
 pub use progress::{Part, Progress};
 pub use simulator::{Joint, Simulator};
 pub use verdict::{Finding, Verdict};
+pub use verify::{Estimate, Settings, Verification, verify};

@@ -28,9 +28,9 @@ pub struct Sbc {
 }
 
 impl Default for Sbc {
-    /// 1000 data sets of 50 rows, 99 draws of the default chains, 4 scans apart.
+    /// 2000 data sets of 50 rows, 99 draws of the default chains, 5 scans apart.
     fn default() -> Self {
-        Self { gibbs: Gibbs::default(), rows: 50, replications: 1000, draws: 99, thin: 4 }
+        Self { gibbs: Gibbs::default(), rows: 50, replications: 2000, draws: 99, thin: 5 }
     }
 }
 

@@ -1,64 +1,42 @@
 //! All parts as a command would run them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use gmm_core::{ComponentPrior, Data, Model, NormalInverseWishart, Prior, Shape, Streams, Structure};
 use gmm_em::{Ascent, Em, Objective, fit};
 use gmm_mcmc::{Gibbs, Kind};
-use gmm_verify::exact::{self, Exact};
-use gmm_verify::geweke::{self, Geweke};
-use gmm_verify::optima::{self, Claim};
-use gmm_verify::sbc::{self, Sbc};
-use gmm_verify::verdict::{Budget, of_calibration, of_enumeration, of_joint_test, of_optima};
-use gmm_verify::{Part, Simulator, Verdict};
+use gmm_verify::optima::Claim;
+use gmm_verify::{Estimate, Part, Progress, Settings, Simulator, Verdict, verify};
 
-/// Every part of a verification with its default settings, but for what is scaled down.
-fn verify(model: &Model, data: &Data, kind: Kind, scale: usize, print: bool) -> Verdict {
+/// A verification with the default settings, but for what is scaled down.
+fn verified(model: &Model, data: &Data, kind: Kind, scale: usize) -> Verdict {
+    let mut settings = Settings::of(&Gibbs { kind, ..Gibbs::default() });
+    if let (Some(sbc), Some(geweke), Some(exact)) = (&mut settings.sbc, &mut settings.geweke, &mut settings.exact) {
+        sbc.replications /= scale;
+        geweke.alternations /= scale;
+        exact.effective /= scale;
+        exact.evidences /= scale;
+    }
     let streams = Streams::new(12);
-    let gibbs = Gibbs { kind, ..Gibbs::default() };
-    let budget = Budget::new(Budget::RATE, &[Part::Sbc, Part::Geweke, Part::Exact, Part::Optima]);
-    let signs = AtomicUsize::new(0);
-    let progress = |_| {
-        signs.fetch_add(1, Ordering::Relaxed);
-    };
-    let (mut clock, mut parts) = (Instant::now(), Vec::new());
-    let mut lap = |what: &str| {
-        if print {
-            println!("{kind:?} {what}: {:.1} s", clock.elapsed().as_secs_f64());
-        }
-        clock = Instant::now();
-    };
-
-    let defaults = Sbc::default();
-    let settings = Sbc { gibbs: gibbs.clone(), replications: defaults.replications / scale, ..defaults };
-    let ranks = sbc::replications(model, &settings, &streams.named("sbc"), &progress);
-    parts.push(of_calibration(&budget, &sbc::calibration(model, &settings, &ranks, 0.99)));
-    lap("calibration");
-
-    let defaults = Geweke::default();
-    let settings = Geweke { kind, alternations: defaults.alternations / scale, ..defaults };
-    let simulations = geweke::simulations(model, &settings, &streams.named("geweke"), &progress);
-    parts.push(of_joint_test(&budget, &geweke::compare(model, &simulations)));
-    lap("joint test");
-
-    let settings =
-        Exact { gibbs, evidences: if scale > 1 { 0 } else { Exact::default().evidences }, ..Exact::default() };
-    let report = exact::compare(model, data, &settings, &streams.named("exact"), &progress).unwrap();
-    parts.push(of_enumeration(&budget, &report));
-    lap("enumeration");
-
-    let reports = [Objective::Likelihood, Objective::Posterior].map(|objective| {
+    let fits = [Objective::Likelihood, Objective::Posterior].map(|objective| {
         let em = Em { objective, ..Em::default() };
         let estimate = fit(model, data, &em, &streams.named("em"), &|_| {}).unwrap();
-        let claim = Claim::of(&em.plan(), true);
-        (format!("{objective:?}"), optima::check(model, data, &estimate, &claim))
+        (format!("{objective:?}"), estimate, Claim::of(&em.plan(), true))
     });
-    parts.push(of_optima(&reports));
-    lap("optima");
-    assert!(signs.into_inner() > 0);
-    Verdict::new(&budget, parts)
+    let estimates = fits.each_ref().map(|(name, estimate, claim)| Estimate { name, model, estimate, claim });
+    let (signs, clock) = (Mutex::new(Vec::new()), Instant::now());
+    let progress = |progress: Progress| signs.lock().unwrap().push((progress, clock.elapsed()));
+    let verification = verify(model, data, &estimates, &settings, &streams, &progress).unwrap();
+    let mut signs = signs.into_inner().unwrap();
+    for part in [Part::Sbc, Part::Geweke, Part::Exact] {
+        signs.sort_by_key(|(progress, _)| progress.done);
+        let last = signs.iter().rfind(|(progress, _)| progress.part == part).unwrap();
+        assert_eq!(last.0.done, last.0.of, "{part}");
+        println!("{kind:?}, {part} done after {:.1} s", last.1.as_secs_f64());
+    }
+    verification.verdict
 }
 
 fn faithful_like(n: usize) -> (Model, Data) {
@@ -83,7 +61,7 @@ fn the_program_is_clean_under_a_weak_and_an_informative_prior() {
     };
     let informative = Model::new(2, weak.structure().clone(), prior).unwrap();
     for (model, kind) in [(&weak, Kind::Blocked), (&informative, Kind::Collapsed)] {
-        let verdict = verify(model, &data, kind, 10, false);
+        let verdict = verified(model, &data, kind, 20);
         assert!(verdict.is_clean(), "{:#?}", verdict.findings().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(verdict.parts.len(), 4);
         assert!(verdict.parts.iter().all(|part| part.tests > 0));
@@ -96,7 +74,7 @@ fn the_program_is_clean_under_a_weak_and_an_informative_prior() {
 fn the_program_is_clean_with_default_settings() {
     let (model, data) = faithful_like(200);
     for kind in [Kind::Blocked, Kind::Collapsed] {
-        let verdict = verify(&model, &data, kind, 1, true);
+        let verdict = verified(&model, &data, kind, 1);
         assert!(verdict.is_clean(), "{:#?}", verdict.findings().map(ToString::to_string).collect::<Vec<_>>());
     }
 }
