@@ -4,7 +4,8 @@
 //! posteriors with separate modes each chain can be the cold one of a ladder ([`Tempering`], [`TemperedScan`]). [`Draws::quantities`] lists
 //! what is reported of them, label-invariant quantities first, and [`Draws::summaries`] gives each its mean, quantiles and
 //! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws. [`evidence`](mod@evidence)
-//! estimates the marginal likelihood of the model from the draws.
+//! estimates the marginal likelihood of the model from the draws, [`predictive`] says how well they predict and whether data
+//! replicated from them look like those observed.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
@@ -21,6 +22,7 @@
 //! ```
 
 pub mod diagnostics;
+mod monte_carlo;
 pub mod predictive;
 
 mod settings;
@@ -41,6 +43,7 @@ mod summary;
 pub mod evidence;
 
 pub use draws::{ChainDraws, DrawRow, Draws, NotAMixture};
+pub use monte_carlo::MonteCarlo;
 pub use quantities::Quantity;
 pub use relabel::match_components;
 pub use sample::{Progress, Start, check, sample};

@@ -54,6 +54,7 @@ mod mcse;
 pub use ess::{ess_bulk, ess_mean, ess_median, ess_quantile, ess_tail};
 pub use mcse::{mcse_mean, mcse_median, mcse_quantile, mcse_sd};
 pub use quantile::quantile;
+pub(crate) use quantile::quantile_of_ordered;
 pub(crate) use rank::NormalScores;
 pub(crate) use ranked::Ranked;
 pub use rhat::{r_hat_identity, r_hat_rank, r_hat_split};

@@ -28,7 +28,7 @@ pub fn quantile(values: &[f64], probability: f64) -> f64 {
 }
 
 /// [`quantile`] of n values, at least one, none of them NaN, given the r-th smallest, r from 0.
-pub(super) fn quantile_of_ordered(order_statistic: impl Fn(usize) -> f64, n: usize, probability: f64) -> f64 {
+pub(crate) fn quantile_of_ordered(order_statistic: impl Fn(usize) -> f64, n: usize, probability: f64) -> f64 {
     if !(0.0..=1.0).contains(&probability) {
         return f64::NAN;
     }
