@@ -5,7 +5,7 @@
 //! what is reported of them, label-invariant quantities first, and [`Draws::summaries`] gives each its mean, quantiles and
 //! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws. [`evidence`](mod@evidence)
 //! estimates the marginal likelihood of the model from the draws, [`predictive`] says how well they predict and whether data
-//! replicated from them look like those observed.
+//! replicated from them look like those observed, and [`reconcile`] why a point estimate differs from them.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
@@ -39,6 +39,8 @@ mod sample;
 
 mod quantities;
 mod summary;
+
+pub mod reconcile;
 
 pub mod evidence;
 
