@@ -29,9 +29,9 @@ pub struct Exact {
 }
 
 impl Default for Exact {
-    /// 8 rows, 16 runs of 1000 effective draws and at most 100,000 scans, 12 estimates of each evidence.
+    /// 8 rows, 16 runs of 3000 effective draws and at most 100,000 scans, 12 estimates of each evidence.
     fn default() -> Self {
-        Self { gibbs: Gibbs::default(), rows: 8, runs: 16, effective: 1000, most_scans: 100_000, evidences: 12 }
+        Self { gibbs: Gibbs::default(), rows: 8, runs: 16, effective: 3000, most_scans: 100_000, evidences: 12 }
     }
 }
 

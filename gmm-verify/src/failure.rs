@@ -49,6 +49,18 @@ pub enum Failure {
         /// Scans before that.
         scans: u64,
     },
+    /// A state of a chain does not hold together.
+    #[error("{quantity} is {reported} after {scans} scans where parameters, allocations and rows make it {recomputed}")]
+    Inconsistent {
+        /// The quantity.
+        quantity: &'static str,
+        /// What the scan keeps of it, or what follows from the statistics that it keeps.
+        reported: f64,
+        /// What a plain sum over the rows gives.
+        recomputed: f64,
+        /// Scans before that.
+        scans: u64,
+    },
     /// There is no evidence, estimated or exact.
     #[error(transparent)]
     Evidence(#[from] NoEvidence),

@@ -25,9 +25,9 @@ pub struct Geweke {
 }
 
 impl Default for Geweke {
-    /// 8000 draws, and 200 chains of 1500 blocked scans of 8 rows.
+    /// 20,000 draws, and 300 chains of 2000 blocked scans of 8 rows.
     fn default() -> Self {
-        Self { kind: Kind::Blocked, rows: 8, draws: 8000, chains: 200, alternations: 1500 }
+        Self { kind: Kind::Blocked, rows: 8, draws: 20_000, chains: 300, alternations: 2000 }
     }
 }
 
@@ -124,7 +124,7 @@ fn pairs(names: &[String]) -> Vec<(usize, usize)> {
 }
 
 fn of_state(model: &Model, quantities: &Quantities<'_>, scan: &Scan<'_>, data: &Data) -> Result<Vec<f64>, Failure> {
-    let mut values = quantities.of(scan)?;
+    let mut values = quantities.of(scan, data)?;
     values.extend(data.means().iter().take(coordinates(model)));
     values.extend(data.standard_deviations().iter().take(coordinates(model)).map(|sd| sd.ln()));
     Ok(values)

@@ -250,3 +250,18 @@ fn failures_are_counted_and_found() {
     assert_eq!(findings.len(), 1);
     assert!(findings[0].words.starts_with("3 of 3 failed"), "{}", findings[0]);
 }
+
+#[test]
+fn a_state_that_does_not_hold_together_is_a_failure() {
+    let model = named("Free(Full)");
+    let data = data_of(&model, 10);
+    let mut joint = Simulator::new(&model).unwrap().draw(10, &mut Streams::new(3).rng(0)).unwrap();
+    joint.labels.rotate_left(1);
+    let start = (joint.mixture, joint.labels);
+    let scan = gmm_mcmc::Scan::at(Kind::Blocked, &model, &joint.data, start, Streams::new(1)).unwrap();
+    let quantities = crate::quantities::Quantities::new(&model);
+    assert!(quantities.of(&scan, &joint.data).is_ok());
+    // The likelihood of other rows.
+    let failure = quantities.of(&scan, &data).unwrap_err();
+    assert!(matches!(failure, crate::Failure::Inconsistent { quantity: "ln_likelihood", .. }), "{failure}");
+}

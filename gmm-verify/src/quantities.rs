@@ -1,12 +1,15 @@
 //! What is compared: label-invariant functions of parameters and allocations, given data.
 
-use gmm_core::{ComponentPrior, Mixture, Model, Statistics, Structure, Symmetric};
+use gmm_core::{ComponentPrior, Data, Mixture, Model, Statistics, Structure, Symmetric, log_sum_exp};
 use gmm_mcmc::Scan;
 
 use crate::Failure;
 
 /// Coordinates of means that are looked at.
 const MOST_COORDINATES: usize = 3;
+
+/// What rounding may make of a sum over the rows, relative to their number and the sum.
+const ROUNDING: f64 = 1e-6;
 
 /// The quantities of a model.
 ///
@@ -51,12 +54,28 @@ impl<'a> Quantities<'a> {
     }
 
     /// The quantities of the state of a chain, in the order of the names.
-    pub(crate) fn of(&self, scan: &Scan<'_>) -> Result<Vec<f64>, Failure> {
+    ///
+    /// What the scan keeps beside parameters and allocations, its log-likelihood and statistics, must follow from them.
+    pub(crate) fn of(&self, scan: &Scan<'_>, data: &Data) -> Result<Vec<f64>, Failure> {
         let (model, mixture) = (self.model, scan.mixture());
         let ln_prior = model.ln_prior(mixture);
         let ln_likelihood = scan.ln_likelihood();
+        let ln_complete = ln_complete(mixture, scan.statistics());
+        let (mut plain, mut plain_complete) = (0.0, 0.0);
+        for (row, label) in data.rows().zip(scan.labels()) {
+            let ln_joint = mixture.ln_joint(row);
+            plain += log_sum_exp(&ln_joint);
+            plain_complete += ln_joint[usize::from(*label)];
+        }
+        let pairs = [("ln_likelihood", ln_likelihood, plain), ("ln_complete", ln_complete, plain_complete)];
+        for (quantity, reported, recomputed) in pairs {
+            let allowed = ROUNDING * (data.n() as f64 + recomputed.abs());
+            if (reported - recomputed).abs() > allowed {
+                return Err(Failure::Inconsistent { quantity, reported, recomputed, scans: scan.number() });
+            }
+        }
         let mut values = Vec::with_capacity(self.names.len());
-        values.extend([ln_likelihood, ln_likelihood + ln_prior, ln_prior, ln_complete(mixture, scan.statistics())]);
+        values.extend([ln_likelihood, ln_likelihood + ln_prior, ln_prior, ln_complete]);
         if model.k() > 1 {
             let weights = mixture.weights();
             let largest = weights.iter().copied().fold(0.0, f64::max);
@@ -125,7 +144,7 @@ mod tests {
             let (start, streams) = ((joint.mixture.clone(), joint.labels.clone()), Streams::new(6));
             let scan = Scan::at(Kind::Blocked, &model, &joint.data, start, streams).unwrap();
             let quantities = Quantities::new(&model);
-            let values = quantities.of(&scan).unwrap();
+            let values = quantities.of(&scan, &joint.data).unwrap();
             let value = |name: &str| values[quantities.names().iter().position(|n| n == name).unwrap()];
             assert_eq!(values.len(), quantities.names().len(), "{name}");
             let complete: f64 =

@@ -28,9 +28,9 @@ pub struct Sbc {
 }
 
 impl Default for Sbc {
-    /// 2000 data sets of 50 rows, 99 draws of the default chains, 5 scans apart.
+    /// 4000 data sets of 50 rows, 99 draws of the default chains, 5 scans apart.
     fn default() -> Self {
-        Self { gibbs: Gibbs::default(), rows: 50, replications: 2000, draws: 99, thin: 5 }
+        Self { gibbs: Gibbs::default(), rows: 50, replications: 4000, draws: 99, thin: 5 }
     }
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn replicate_from(
     let mut rng = streams.named("ranks").rng(0);
     let mut ranks = Comparison::default();
     let at = |streams: Streams| at_truth(settings.gibbs.kind, model, &truth, streams);
-    ranks.truth = quantities.of(&at(streams.named("forward"))?)?;
+    ranks.truth = quantities.of(&at(streams.named("forward"))?, &truth.data)?;
     let (draws, thin) = (settings.draws.max(1), settings.thin.max(1));
     match settings.gibbs.tempering {
         None => {
@@ -128,11 +128,11 @@ pub(crate) fn replicate_from(
             let (mut forward, mut backward) = (at(streams.named("forward"))?, at(streams.named("backward"))?);
             for _ in place..draws {
                 (0..thin).try_for_each(|_| forward.step())?;
-                ranks.compare(&quantities.of(&forward)?);
+                ranks.compare(&quantities.of(&forward, &truth.data)?);
             }
             for _ in 0..place {
                 (0..thin).try_for_each(|_| backward.step_back())?;
-                ranks.compare(&quantities.of(&backward)?);
+                ranks.compare(&quantities.of(&backward, &truth.data)?);
             }
         }
         Some(_) => {
@@ -141,7 +141,7 @@ pub(crate) fn replicate_from(
             chain.warm_up(settings.gibbs.warmup)?;
             for _ in 0..draws {
                 (0..thin).try_for_each(|_| chain.step())?;
-                ranks.compare(&quantities.of(chain.cold())?);
+                ranks.compare(&quantities.of(chain.cold(), &truth.data)?);
             }
         }
     }

@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// All parts that apply to a sampler, in their default size: some ten seconds on two cores for two components in the plane.
+    /// All parts that apply to a sampler, in their default size: half a minute on two cores for two components in the plane.
     /// Tempered chains have no joint distribution test.
     pub fn of(gibbs: &Gibbs) -> Self {
         Self {

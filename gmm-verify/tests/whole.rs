@@ -61,7 +61,7 @@ fn the_program_is_clean_under_a_weak_and_an_informative_prior() {
     };
     let informative = Model::new(2, weak.structure().clone(), prior).unwrap();
     for (model, kind) in [(&weak, Kind::Blocked), (&informative, Kind::Collapsed)] {
-        let verdict = verified(model, &data, kind, 20);
+        let verdict = verified(model, &data, kind, 40);
         assert!(verdict.is_clean(), "{:#?}", verdict.findings().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(verdict.parts.len(), 4);
         assert!(verdict.parts.iter().all(|part| part.tests > 0));
