@@ -21,6 +21,7 @@ mod diagnostics;
 mod exact;
 mod fit;
 mod posterior;
+mod relabelling;
 mod smoothing;
 
 mod model;
@@ -35,5 +36,6 @@ pub use fit::{
 pub use model::{data, flat_model, mixture};
 pub use posterior::{PosteriorCase, Quantity, posterior_cases, separated_posterior_cases};
 pub use prior::{ComponentPrior, MixturePrior, Scale};
+pub use relabelling::{RelabellingCase, relabelling_cases};
 pub use smoothing::{SmoothingCase, smoothing_cases};
 pub use table::{Table, diagnostic_chains, table};

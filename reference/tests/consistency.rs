@@ -4,7 +4,7 @@
 
 use reference::{
     Family, Scale, diagnostic_chains, diagnostics_cases, exact_cases, map_cases, map_flat_components_cases,
-    maximum_likelihood_cases, posterior_cases, regularised_cases, separated_posterior_cases, table,
+    maximum_likelihood_cases, posterior_cases, regularised_cases, relabelling_cases, separated_posterior_cases, table,
 };
 
 /// The log density of a normal, by a Cholesky factor that is computed anew.
@@ -188,4 +188,41 @@ fn every_set_of_chains_has_the_size_that_its_name_says() {
 #[should_panic(expected = "cannot read")]
 fn a_data_set_that_does_not_exist_is_named_in_the_panic() {
     table("no_such_data_set");
+}
+
+#[test]
+fn the_relabelling_case_has_the_objective_and_the_means_of_its_permutations() {
+    for case in relabelling_cases() {
+        let (k, rows) = (case.n_components, table(&case.dataset).rows);
+        assert_eq!((rows.len(), case.dimension, case.allocations.len()), (case.n_rows, 1, case.draws), "{}", case.case);
+        assert!(case.allocations.iter().all(|labels| labels.len() == rows.len()), "{}", case.case);
+        // Draw x row x label.
+        let relabelled: Vec<Vec<Vec<f64>>> = (0..case.draws)
+            .map(|s| {
+                let probabilities = |row: &Vec<f64>| {
+                    let density = |j: &usize| {
+                        let variance = vec![vec![case.variances[s][*j]]];
+                        case.weights[s][*j] * ln_normal(row, &[case.means[s][*j]], &variance).exp()
+                    };
+                    let densities: Vec<f64> = case.stephens[s].iter().map(density).collect();
+                    let sum: f64 = densities.iter().sum();
+                    densities.iter().map(|density| density / sum).collect()
+                };
+                rows.iter().map(probabilities).collect()
+            })
+            .collect();
+        let mut objective = 0.0;
+        for (i, j) in (0..rows.len()).flat_map(|i| (0..k).map(move |j| (i, j))) {
+            let of_draws: Vec<f64> = relabelled.iter().map(|draw| draw[i][j]).filter(|p| *p > 0.0).collect();
+            let mean = of_draws.iter().sum::<f64>() / case.draws as f64;
+            objective += of_draws.iter().map(|p| p * (p / mean).ln()).sum::<f64>();
+        }
+        assert_close(objective, case.objective, 1e-11, &case.case);
+        for (j, means) in case.relabelled_means.iter().enumerate() {
+            for (values, expected) in [&case.weights, &case.means, &case.variances].iter().zip(means) {
+                let sum: f64 = (0..case.draws).map(|s| values[s][case.stephens[s][j]]).sum();
+                assert_close(sum / case.draws as f64, *expected, 1e-9, &case.case);
+            }
+        }
+    }
 }
