@@ -3,7 +3,7 @@
 use gmm_core::{Covariance, Label, Mixture, MixtureError, Model, NotPositiveDefinite, Shape, Structure, Symmetric};
 use thiserror::Error;
 
-use crate::{Start, Swaps};
+use crate::{Relabelling, Start, Swaps};
 
 /// The draws of one chain.
 ///
@@ -30,7 +30,7 @@ pub struct ChainDraws {
 /// The draws of several chains from the same posterior.
 ///
 /// Components of a draw are matched to a pivot partition, the classification under the parameters of the highest likelihood seen during
-/// warm-up, by [`match_components`](crate::match_components). They are listed in the order of the posterior means of
+/// warm-up, by [`match_components`](crate::match_components), or afterwards by [`Draws::relabel_stephens`]. They are listed in the order of the posterior means of
 /// their first coordinates until [`Draws::reorder`] says otherwise.
 ///
 /// ```
@@ -57,6 +57,7 @@ pub struct Draws {
     pivot: Vec<Label>,
     /// Pivot labels in the order in which components are listed.
     order: Vec<usize>,
+    relabelling: Relabelling,
 }
 
 /// Why the numbers of a draw are no mixture: rounding took a covariance or a weight from it.
@@ -129,10 +130,52 @@ impl Layout {
 impl Draws {
     pub(crate) fn new(model: Model, chains: Vec<ChainDraws>, pivot: Vec<Label>) -> Self {
         let order = (0..model.k()).collect();
-        let mut draws = Self { model, chains, pivot, order };
-        let first: Vec<f64> = (0..draws.model.k()).map(|j| draws.mean_of(|row| row.mean(j, 0))).collect();
-        draws.order.sort_by(|&a, &b| first[a].total_cmp(&first[b]));
+        let mut draws = Self { model, chains, pivot, order, relabelling: Relabelling::Ecr };
+        draws.list_by_means();
         draws
+    }
+
+    /// Lists the components in the order of the posterior means of their first coordinates.
+    fn list_by_means(&mut self) {
+        self.order = (0..self.model.k()).collect();
+        let first: Vec<f64> = self.order.iter().map(|j| self.mean_of(|row| row.mean(*j, 0))).collect();
+        self.order.sort_by(|&a, &b| first[a].total_cmp(&first[b]));
+    }
+
+    /// Draws of all chains.
+    pub(crate) fn n_all(&self) -> usize {
+        self.chains.len() * self.n_draws()
+    }
+
+    /// K numbers for each draw, chain after chain: its component in the place of each pivot label.
+    pub(crate) fn permutations(&self) -> impl Iterator<Item = &[Label]> {
+        self.chains.iter().flat_map(|chain| chain.permutations.chunks_exact(self.model.k()))
+    }
+
+    /// The permutation of one draw.
+    pub(crate) fn permutation(&self, chain: usize, draw: usize) -> &[Label] {
+        let k = self.model.k();
+        &self.chains[chain].permutations[draw * k..(draw + 1) * k]
+    }
+
+    /// Replaces [`permutations`](Self::permutations), all in one, and lists the components anew.
+    pub(crate) fn relabel(&mut self, permutations: &[Label], relabelling: Relabelling) {
+        let length = self.n_draws() * self.model.k();
+        for (chain, permutations) in self.chains.iter_mut().zip(permutations.chunks_exact(length)) {
+            chain.permutations.copy_from_slice(permutations);
+        }
+        self.relabelling = relabelling;
+        self.list_by_means();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn replace_chains(&mut self, chains: Vec<ChainDraws>) {
+        self.chains = chains;
+    }
+
+    /// How label switching was undone.
+    pub fn relabelling(&self) -> Relabelling {
+        self.relabelling
     }
 
     /// The model.
@@ -168,16 +211,11 @@ impl Draws {
     /// One draw, its components relabelled and in the listed order.
     pub fn draw(&self, chain: usize, draw: usize) -> DrawRow<'_> {
         let layout = Layout::of(&self.model);
-        let (k, width) = (layout.k, layout.width());
+        let width = layout.width();
+        let permutation = self.permutation(chain, draw);
         let chain = &self.chains[chain];
-        DrawRow {
-            layout,
-            chain,
-            number: draw,
-            numbers: &chain.parameters[draw * width..(draw + 1) * width],
-            permutation: &chain.permutations[draw * k..(draw + 1) * k],
-            draws: self,
-        }
+        let numbers = &chain.parameters[draw * width..(draw + 1) * width];
+        DrawRow { layout, chain, number: draw, numbers, permutation, draws: self }
     }
 
     /// A function of every draw, chain by chain.
@@ -195,10 +233,31 @@ impl Draws {
         let layout = Layout::of(&self.model);
         let mut mixture = self.model.blank_mixture();
         let mut matrix = Symmetric::zeros(layout.shape, layout.d);
-        let width = layout.width();
-        let numbers = &self.chains[chain].parameters[draw * width..(draw + 1) * width];
-        layout.read(numbers, &mut matrix, &mut mixture)?;
+        self.read(chain, draw, &mut matrix, &mut mixture)?;
         Ok(mixture)
+    }
+
+    /// [`mixture`](Self::mixture) in memory that is there: a matrix of the model's shape and a mixture of its structure.
+    pub(crate) fn read(
+        &self,
+        chain: usize,
+        draw: usize,
+        matrix: &mut Symmetric,
+        mixture: &mut Mixture,
+    ) -> Result<(), NotAMixture> {
+        let layout = Layout::of(&self.model);
+        let width = layout.width();
+        layout.read(&self.chains[chain].parameters[draw * width..(draw + 1) * width], matrix, mixture)
+    }
+
+    /// One draw as a mixture, its components relabelled and in the listed order.
+    ///
+    /// # Errors
+    /// As [`mixture`](Self::mixture).
+    pub fn relabelled(&self, chain: usize, draw: usize) -> Result<Mixture, NotAMixture> {
+        let row = self.draw(chain, draw);
+        let order: Vec<usize> = (0..self.model.k()).map(|j| row.component(j)).collect();
+        Ok(self.mixture(chain, draw)?.permuted(&order))
     }
 
     fn mean_of(&self, f: impl Fn(&DrawRow<'_>) -> f64) -> f64 {
@@ -242,8 +301,8 @@ pub struct DrawRow<'a> {
 }
 
 impl DrawRow<'_> {
-    /// The component of the draw in place j.
-    fn component(&self, j: usize) -> usize {
+    /// The component of the draw in place j, as the sampler numbered it.
+    pub fn component(&self, j: usize) -> usize {
         usize::from(self.permutation[self.draws.order[j]])
     }
 

@@ -3,9 +3,10 @@
 //! [`sample`] runs several chains of [`Scan`]s, blocked or collapsed ([`Kind`]), in parallel and returns [`Draws`]. For
 //! posteriors with separate modes each chain can be the cold one of a ladder ([`Tempering`], [`TemperedScan`]). [`Draws::quantities`] lists
 //! what is reported of them, label-invariant quantities first, and [`Draws::summaries`] gives each its mean, quantiles and
-//! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws. [`evidence`](mod@evidence)
-//! estimates the marginal likelihood of the model from the draws, [`predictive`] says how well they predict and whether data
-//! replicated from them look like those observed, and [`reconcile`] why a point estimate differs from them.
+//! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws; [`Draws::identifiability`] says how
+//! well. [`evidence`](mod@evidence) estimates the marginal likelihood of the model from the draws, [`predictive`] says how
+//! well they predict and whether data replicated from them look like those observed, and [`reconcile`] why a point estimate
+//! differs from them.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
@@ -40,11 +41,14 @@ mod sample;
 mod quantities;
 mod summary;
 
+mod labels;
+
 pub mod reconcile;
 
 pub mod evidence;
 
 pub use draws::{ChainDraws, DrawRow, Draws, NotAMixture};
+pub use labels::{Identifiability, LabelError, Relabelling, StephensReport};
 pub use monte_carlo::MonteCarlo;
 pub use quantities::Quantity;
 pub use relabel::match_components;

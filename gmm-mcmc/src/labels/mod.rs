@@ -1,0 +1,24 @@
+//! What the labels of components are worth, and what can be said of the rows without them.
+//!
+//! Given parameters the allocations of rows are independent, so everything here is computed from the stored parameters
+//! and the rows:
+//!
+//! ```text
+//! p_ik = w_k Normal(x_i | mu_k, S_k) / sum_l w_l Normal(x_i | mu_l, S_l)
+//! ```
+//!
+//! Some rows or some draws are looked at together, so that memory never grows with draws x rows x components.
+//! Everything runs in the current rayon pool, and nothing depends on the number of threads.
+
+mod error;
+mod relabelling;
+
+mod classifier;
+
+mod identifiability;
+mod stephens;
+
+pub use error::LabelError;
+pub use identifiability::Identifiability;
+pub use relabelling::Relabelling;
+pub use stephens::StephensReport;
