@@ -48,7 +48,10 @@ pub mod reconcile;
 pub mod evidence;
 
 pub use draws::{ChainDraws, DrawRow, Draws, NotAMixture};
-pub use labels::{Identifiability, LabelError, Relabelling, StephensReport};
+pub use labels::{
+    CoClustering, Identifiability, LabelError, MOST_SIMILARITY_ROWS, PairProbability, Relabelling, SimilarityMatrix,
+    StephensReport,
+};
 pub use monte_carlo::MonteCarlo;
 pub use quantities::Quantity;
 pub use relabel::match_components;

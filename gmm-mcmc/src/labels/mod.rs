@@ -18,6 +18,9 @@ mod classifier;
 mod identifiability;
 mod stephens;
 
+mod co_clustering;
+
+pub use co_clustering::{CoClustering, MOST_SIMILARITY_ROWS, PairProbability, SimilarityMatrix};
 pub use error::LabelError;
 pub use identifiability::Identifiability;
 pub use relabelling::Relabelling;
