@@ -49,8 +49,8 @@ pub mod evidence;
 
 pub use draws::{ChainDraws, DrawRow, Draws, NotAMixture};
 pub use labels::{
-    CoClustering, Identifiability, LabelError, MOST_SIMILARITY_ROWS, PairProbability, Relabelling, SimilarityMatrix,
-    StephensReport,
+    CoClustering, Identifiability, LabelError, MOST_PARTITION_ROWS, MOST_SIMILARITY_ROWS, PairProbability,
+    PartitionEstimate, PartitionLoss, PartitionSearch, Relabelling, SimilarityMatrix, StephensReport,
 };
 pub use monte_carlo::MonteCarlo;
 pub use quantities::Quantity;

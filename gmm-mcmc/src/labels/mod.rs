@@ -20,8 +20,15 @@ mod stephens;
 
 mod co_clustering;
 
+mod contingency;
+mod loss;
+mod partition;
+mod search;
+
 pub use co_clustering::{CoClustering, MOST_SIMILARITY_ROWS, PairProbability, SimilarityMatrix};
 pub use error::LabelError;
 pub use identifiability::Identifiability;
+pub use loss::PartitionLoss;
+pub use partition::{MOST_PARTITION_ROWS, PartitionEstimate, PartitionSearch};
 pub use relabelling::Relabelling;
 pub use stephens::StephensReport;
