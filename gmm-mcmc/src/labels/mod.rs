@@ -25,6 +25,9 @@ mod loss;
 mod partition;
 mod search;
 
+#[cfg(test)]
+mod invariance;
+
 pub use co_clustering::{CoClustering, MOST_SIMILARITY_ROWS, PairProbability, SimilarityMatrix};
 pub use error::LabelError;
 pub use identifiability::Identifiability;
