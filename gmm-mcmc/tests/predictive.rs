@@ -1,8 +1,12 @@
-//! WAIC and PSIS-LOO against closed forms and against R's loo.
+//! WAIC and PSIS-LOO against closed forms and against R's loo; log scores against all densities at once and by quadrature.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use gmm_core::{Data, Model, Shape, Statistics, Streams, Structure};
-use gmm_mcmc::predictive::{PredictiveError, predictive_accuracy, smooth};
+use gmm_core::{
+    ComponentPrior, Data, InverseWishart, Model, NormalInverseWishart, Prior, Shape, Statistics, Streams, Structure,
+    Symmetric,
+};
+use gmm_em::{Em, Objective};
+use gmm_mcmc::predictive::{LogScore, PredictiveError, predictive_accuracy, smooth};
 use gmm_mcmc::{Draws, Gibbs, sample};
 use rand::RngExt;
 
@@ -108,4 +112,67 @@ fn threads_and_groups_of_rows_change_nothing() {
     assert_eq!(predictive_accuracy(&draws, &part).unwrap().pareto_k, one.pareto_k[..10]);
     let narrow = Data::new(vec![1.0, 2.0], 1).unwrap();
     assert_eq!(predictive_accuracy(&draws, &narrow), Err(PredictiveError::Columns { found: 1, expected: 2 }));
+}
+
+/// Two groups, with a prior that keeps variances of the size of the data.
+fn two_groups(d: usize) -> (Model, Data) {
+    let rows = rows(40, d, 9);
+    let apart = |(i, x): (usize, &f64)| x + if i < 20 * d { 0.0 } else { 4.0 };
+    let data = Data::new(rows.values().iter().enumerate().map(apart).collect(), d).unwrap();
+    let scale =
+        InverseWishart::new(d as f64 + 8.0, Symmetric::isotropic(d, 6.0).unwrap().project(Shape::Full)).unwrap();
+    let conjugate = NormalInverseWishart::new(vec![4.0; d], 0.5, Some(scale)).unwrap();
+    let prior =
+        Prior { weights: Model::dirichlet(vec![2.0; 2]).unwrap(), components: ComponentPrior::Conjugate(conjugate) };
+    (Model::new(d, Structure::Free(Shape::Full), prior).unwrap(), data)
+}
+
+#[test]
+fn log_scores_are_those_of_all_densities_at_once() {
+    for structure in [Structure::Free(Shape::Full), Structure::Tied(Shape::Diagonal), Structure::Free(Shape::Isotropic)]
+    {
+        let data = rows(30, 2, 11);
+        let model = Model::with_default_prior(3, structure, &data).unwrap();
+        let draws = draws(&model, &data, &Gibbs { chains: 2, warmup: 20, draws: 50, ..Gibbs::default() }, 4);
+        // More rows than one task has.
+        let new = rows(150, 2, 12);
+        let score = LogScore::of_draws(&draws, &new).unwrap();
+        assert_eq!(score.terms().len(), 150);
+        for (x, term) in new.rows().zip(score.terms()) {
+            let places = (0..2).flat_map(|chain| (0..50).map(move |draw| (chain, draw)));
+            let densities = places.map(|(chain, draw)| draws.mixture(chain, draw).unwrap().ln_density(x).exp());
+            let expected = (densities.sum::<f64>() / 100.0).ln();
+            assert!((term - expected).abs() < 1e-12 * (1.0 + expected.abs()), "{term}, not {expected}");
+        }
+        // Rows that were fitted: the log pointwise predictive density of WAIC.
+        let fitted = LogScore::of_draws(&draws, &data).unwrap().total();
+        assert!((fitted - predictive_accuracy(&draws, &data).unwrap().lppd).abs() < 1e-10);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        assert_eq!(pool.install(|| LogScore::of_draws(&draws, &new)).unwrap(), score);
+        let narrow = Data::new(vec![1.0, 2.0], 1).unwrap();
+        let columns = Err(PredictiveError::Columns { found: 1, expected: 2 });
+        assert_eq!(LogScore::of_draws(&draws, &narrow), columns);
+        assert_eq!(LogScore::of_mixture(&draws.mixture(0, 0).unwrap(), &narrow), columns);
+    }
+}
+
+/// The trapezoidal rule, which is exact but for rounding for densities this smooth that vanish at the ends.
+#[test]
+fn predictive_densities_integrate_to_one() {
+    for (d, step, half) in [(1, 0.05, 1000_i32), (2, 0.25, 120)] {
+        let (model, data) = two_groups(d);
+        let draws = draws(&model, &data, &Gibbs { chains: 2, warmup: 50, draws: 40, ..Gibbs::default() }, 6);
+        let em = Em { objective: Objective::Posterior, ..Em::default() };
+        let mode = gmm_em::fit(&model, &data, &em, &Streams::new(1), &|_| {}).unwrap().mixture;
+        let axis = || (-half..=half).map(|i| 4.0 + step * f64::from(i));
+        let grid: Vec<f64> = match d {
+            1 => axis().collect(),
+            _ => axis().flat_map(|x| axis().flat_map(move |y| [x, y])).collect(),
+        };
+        let grid = Data::new(grid, d).unwrap();
+        for score in [LogScore::of_draws(&draws, &grid).unwrap(), LogScore::of_mixture(&mode, &grid).unwrap()] {
+            let integral = score.terms().iter().map(|ln| ln.exp()).sum::<f64>() * step.powi(d as i32);
+            assert!((integral - 1.0).abs() < 1e-9, "d = {d}: {integral}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ mod exact;
 
 mod components;
 
-use gmm_core::{Data, Degenerate, ModelError, Streams};
+use gmm_core::{Data, Degenerate, Model, ModelError, Streams};
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -65,6 +65,30 @@ pub enum Estimate {
     Bridge(Bridge),
     /// Chib's estimate.
     Chib(Chib),
+}
+
+impl Estimate {
+    /// About how many operations it takes for n rows and so many draws of all chains, each of about a nanosecond:
+    ///
+    /// ```text
+    /// Bridge   (draws / 2 + proposals) (components D + n R)
+    /// Chib     draws (2 points D + n R)
+    /// D = K^2 (4 e + 80) + 4 K 2^K       the density of a point given allocations
+    /// R = K (e / 2 + 20)                 a row's share of a sweep;  e = entries of a covariance
+    /// ```
+    ///
+    /// as if all components exchanged; where they are far apart it takes less.
+    pub fn operations(&self, model: &Model, n: usize, draws: usize) -> f64 {
+        let (k, entries) = (model.k() as f64, model.shape().n_entries(model.d()) as f64);
+        let density = k * k * (4.0 * entries + 80.0) + 4.0 * k * k.exp2();
+        let sweep = n as f64 * k * (entries / 2.0 + 20.0);
+        match self {
+            Self::Bridge(Bridge { components, proposals }) => {
+                (draws as f64 / 2.0 + *proposals as f64) * (*components as f64 * density + sweep)
+            }
+            Self::Chib(Chib { points, .. }) => draws as f64 * (2.0 * *points as f64 * density + sweep),
+        }
+    }
 }
 
 /// An estimate of the evidence.
