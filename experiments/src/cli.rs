@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use gmm_mcmc::Kind;
 
 use crate::bench::{BenchArgs, BenchError, bench};
-use crate::experiment::{Experiment, Fit, Method};
+use crate::experiment::{Experiment, Fit, Method, Sampling};
 use crate::fitted::Outcome;
 use crate::output::{OutputError, ResultsDir};
+use crate::posterior::method;
 use crate::progress::Progress;
 use crate::report::{self, listed, terminal};
 use crate::resolve::{LoadError, load};
@@ -195,8 +197,9 @@ fn pool(threads: Option<u16>) -> Result<rayon::ThreadPool, Failure> {
 /// What would run.
 fn outline(experiment: &Experiment) -> String {
     let data = &experiment.data;
+    let held_out = data.held_out.as_ref().map_or(String::new(), |rows| format!(", {} held out", rows.data.n()));
     let mut lines = vec![format!(
-        "{}: {} rows of {} from {} ({})",
+        "{}: {} rows of {} from {} ({}){held_out}",
         experiment.name,
         data.data.n(),
         data.data.d(),
@@ -231,11 +234,24 @@ fn describe(fit: &Fit) -> String {
             let batch = gradient.batch.map_or(String::new(), |rows| format!(" of batches of {rows} rows"));
             format!("{optimizer} on the {}{batch}, {} restarts", words(gradient.objective), gradient.restarts)
         }
-        Method::Gibbs(gibbs) => {
-            format!("Gibbs, {} chains of {} warm-up scans and {} draws", gibbs.chains, gibbs.warmup, gibbs.draws)
-        }
+        Method::Gibbs(sampling) => described(sampling),
     };
     format!("  {}: {k} components, {tying} {shape} covariance, {p} parameters; {how}", fit.name)
+}
+
+fn described(Sampling { gibbs, evidence, accuracy }: &Sampling) -> String {
+    let kind = if gibbs.kind == Kind::Collapsed { "collapsed Gibbs" } else { "Gibbs" };
+    let rungs = gibbs.tempering.map_or(String::new(), |tempering| format!(" of {} rungs", tempering.rungs));
+    let (chains, warmup, draws) = (gibbs.chains, gibbs.warmup, gibbs.draws);
+    let mut text = format!("{kind}, {chains} chains{rungs} of {warmup} warm-up scans and {draws} draws");
+    if !evidence.is_empty() {
+        let methods: Vec<&str> = evidence.iter().map(method).collect();
+        text.push_str(&format!("; evidence by {}", methods.join(" and ")));
+    }
+    if *accuracy {
+        text.push_str("; WAIC and leave-one-out");
+    }
+    text
 }
 
 fn run_all(args: &RunArgs) -> Result<bool, Failure> {

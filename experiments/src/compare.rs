@@ -1,6 +1,7 @@
 //! What the fits recovered: each against the truth where there is one, and against each other.
 
 use gmm_core::{Data, Mixture, adjusted_rand_index};
+use gmm_mcmc::predictive::LogScore;
 use serde::Serialize;
 
 use crate::experiment::DataSet;
@@ -24,6 +25,10 @@ pub struct Comparison {
     pub rms_mean_error: Option<f64>,
     /// The largest relative Frobenius distance of covariances, on columns of unit standard deviation.
     pub max_covariance_error: Option<f64>,
+    /// How much better, on average, the rows held out are predicted: the difference of the log densities, a row.
+    pub held_out_difference: Option<f64>,
+    /// Its standard error, over the rows.
+    pub held_out_se: Option<f64>,
     /// The adjusted Rand index of the classifications (of the known labels where there are any).
     pub adjusted_rand_index: Option<f64>,
     /// Of the 90 % intervals of a posterior, or from standard errors: how many cover the true weights, means and covariances.
@@ -48,6 +53,8 @@ pub(crate) fn ln_likelihood_of_truth(data: &DataSet) -> Option<f64> {
 pub fn compare(data: &DataSet, fits: &[FitResult]) -> Vec<Comparison> {
     let mut rows = Vec::new();
     let truth_ln_likelihood = ln_likelihood_of_truth(data);
+    let truth_score = data.truth.as_ref().zip(data.held_out.as_ref());
+    let truth_score = truth_score.and_then(|(truth, rows)| LogScore::of_mixture(truth, &rows.data).ok());
     for fit in fits {
         let labels = data.labels.as_ref();
         let ari = labels.map(|labels| adjusted_rand_index(&fit.classification, &labels.of_rows));
@@ -59,6 +66,7 @@ pub fn compare(data: &DataSet, fits: &[FitResult]) -> Vec<Comparison> {
                 coverage: coverage(fit, truth),
                 ..distances(&data.data, &fit.name, &fit.mixture, "truth", truth)
             });
+            rows.last_mut().into_iter().for_each(|row| row.predict(score(fit), truth_score.as_ref()));
         } else if ari.is_some() {
             rows.push(Comparison { against_kind: "labels", adjusted_rand_index: ari, ..empty(&fit.name, "labels") });
         }
@@ -71,9 +79,23 @@ pub fn compare(data: &DataSet, fits: &[FitResult]) -> Vec<Comparison> {
                 adjusted_rand_index: Some(adjusted_rand_index(&fit.classification, &other.classification)),
                 ..distances(&data.data, &fit.name, &fit.mixture, &other.name, &other.mixture)
             });
+            rows.last_mut().into_iter().for_each(|row| row.predict(score(fit), score(other)));
         }
     }
     rows
+}
+
+fn score(fit: &FitResult) -> Option<&LogScore> {
+    fit.held_out.as_ref()?.as_ref().ok()
+}
+
+impl Comparison {
+    /// Fills in how much better the first predicts the rows held out.
+    fn predict(&mut self, fit: Option<&LogScore>, other: Option<&LogScore>) {
+        let difference = fit.zip(other).and_then(|(fit, other)| fit.minus(other));
+        self.held_out_difference = difference.as_ref().map(LogScore::mean);
+        self.held_out_se = difference.as_ref().map(LogScore::standard_error).filter(|se| se.is_finite());
+    }
 }
 
 fn empty(fit: &str, against: &str) -> Comparison {
@@ -85,6 +107,8 @@ fn empty(fit: &str, against: &str) -> Comparison {
         max_weight_error: None,
         rms_mean_error: None,
         max_covariance_error: None,
+        held_out_difference: None,
+        held_out_se: None,
         adjusted_rand_index: None,
         coverage: None,
     }

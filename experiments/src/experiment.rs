@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use gmm_core::{Data, Label, Mixture, Model};
 use gmm_em::{Ascent, Em, Gradient, Plan, StandardErrors, Stepwise};
 use gmm_mcmc::Gibbs;
+use gmm_mcmc::evidence::{Estimate, PriorOfK};
 
 use crate::config;
 use crate::rows::Classes;
@@ -23,6 +24,8 @@ pub struct Experiment {
     pub data: DataSet,
     /// What is run, in order.
     pub fits: Vec<Fit>,
+    /// The prior of the number of components, where evidences compare some.
+    pub prior_of_k: PriorOfK,
     /// The config with every default filled in: what `experiment.ron` holds.
     pub config: config::Experiment,
 }
@@ -30,15 +33,17 @@ pub struct Experiment {
 /// Rows and what is known about them.
 #[derive(Debug, Clone)]
 pub struct DataSet {
-    /// The rows.
+    /// The rows that are fitted.
     pub data: Data,
+    /// The rows that no fit sees.
+    pub held_out: Option<HeldOut>,
     /// The names of the columns (d).
     pub columns: Vec<String>,
     /// Where they come from, in a word: a file name, or `simulated`.
     pub source: String,
     /// SHA-256 of the file, or of the `data.csv` that a simulation leaves.
     pub sha256: String,
-    /// Known classes, compared with and never fitted.
+    /// Known classes of the rows that are fitted, compared with and never fitted.
     pub labels: Option<Labels>,
     /// The mixture that the rows are known to come from.
     pub truth: Option<Mixture>,
@@ -47,24 +52,43 @@ pub struct DataSet {
 }
 
 impl DataSet {
-    /// Writes the rows with their classes as a comma-separated file.
+    /// Writes all rows with their classes, in the order in which they came, as a comma-separated file.
     ///
     /// # Errors
     /// Those of `to`.
     pub(crate) fn write_csv(&self, to: &mut impl Write) -> io::Result<()> {
         write!(to, "{}", self.columns.join(","))?;
         writeln!(to, "{}", if self.labels.is_some() { ",component" } else { "" })?;
-        for (i, row) in self.data.rows().enumerate() {
+        let held_out = self.held_out.as_ref();
+        let (mut fitted, mut left) = (0, 0);
+        for i in 0..self.data.n() + held_out.map_or(0, |rows| rows.data.n()) {
+            let of_left = held_out.filter(|rows| rows.places.get(left) == Some(&i));
+            let (row, class) = match of_left {
+                Some(rows) => (rows.data.row(left), rows.labels.as_ref().map(|labels| labels[left])),
+                None => (self.data.row(fitted), self.labels.as_ref().map(|labels| labels.of_rows[fitted])),
+            };
+            *if of_left.is_some() { &mut left } else { &mut fitted } += 1;
             for (j, x) in row.iter().enumerate() {
                 write!(to, "{}{x}", if j == 0 { "" } else { "," })?;
             }
-            match &self.labels {
-                Some(labels) => writeln!(to, ",{}", labels.classes[usize::from(labels.of_rows[i])])?,
+            match self.labels.as_ref().zip(class) {
+                Some((labels, class)) => writeln!(to, ",{}", labels.classes[usize::from(class)])?,
                 None => writeln!(to)?,
             }
         }
         Ok(())
     }
+}
+
+/// Rows that no fit sees: all fits are judged by how well they predict them.
+#[derive(Debug, Clone)]
+pub struct HeldOut {
+    /// The rows.
+    pub data: Data,
+    /// Their places among all rows, in order, from 0.
+    pub(crate) places: Vec<usize>,
+    /// Their known classes.
+    pub(crate) labels: Option<Vec<Label>>,
 }
 
 /// A known class for each row.
@@ -105,7 +129,18 @@ pub enum Method {
     /// Gradient ascent.
     Gradient(Gradient),
     /// Gibbs sampling.
-    Gibbs(Gibbs),
+    Gibbs(Sampling),
+}
+
+/// Gibbs sampling, and what is computed from its draws.
+#[derive(Debug, Clone)]
+pub struct Sampling {
+    /// How draws are made.
+    pub gibbs: Gibbs,
+    /// How the evidence is estimated: each way at most once.
+    pub evidence: Vec<Estimate>,
+    /// Whether WAIC and leave-one-out cross-validation are computed.
+    pub accuracy: bool,
 }
 
 impl Method {

@@ -1,11 +1,10 @@
 //! What a fit recovered, with everything that a report needs.
 
-use std::fmt;
-
 use gmm_core::{Label, Mixture, Model, Shape, Structure};
 use gmm_em::{Criteria, Mode, NoStandardErrors, Objective, Restart, Singularities, Singularity, Stop, Uncertainty};
-use gmm_mcmc::{Draws, Levels, QuantitySummary};
-use serde::Serialize;
+use gmm_mcmc::predictive::{LogScore, PredictiveError};
+
+use crate::posterior::GibbsDetail;
 
 /// The results of one experiment.
 #[derive(Debug)]
@@ -51,6 +50,9 @@ pub struct FitResult {
     pub point: Option<PointDetail>,
     /// What only Gibbs sampling has.
     pub gibbs: Option<GibbsDetail>,
+    /// How well the rows are predicted that were held out, or why that is not known: at the estimate, or by the average over
+    /// the draws of Gibbs sampling.
+    pub held_out: Option<Result<LogScore, PredictiveError>>,
 }
 
 /// The methods of point estimates.
@@ -116,141 +118,6 @@ impl PointMethod {
             Self::Adam { .. } => "Adam",
             Self::Lbfgs => "L-BFGS",
         }
-    }
-}
-
-/// The posterior that Gibbs sampling drew from.
-#[derive(Debug)]
-pub struct GibbsDetail {
-    /// All draws.
-    pub draws: Draws,
-    /// The reported quantities.
-    pub quantities: Vec<QuantitySummary>,
-    /// The level of each chain.
-    pub levels: Levels,
-    /// How long it took, by phase.
-    pub seconds: GibbsSeconds,
-}
-
-/// How long the phases of a Gibbs fit took, in seconds; what is left of the fit's is the evaluation of its estimate.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct GibbsSeconds {
-    /// EM for where chains start.
-    pub starts: f64,
-    /// Warm-up and draws of all chains: scans, relabelling, storing.
-    pub sampling: f64,
-    /// Posterior means, summaries and diagnostics of every quantity.
-    pub summaries: f64,
-}
-
-impl GibbsDetail {
-    /// The summary of a quantity.
-    pub fn quantity(&self, name: &str) -> Option<&QuantitySummary> {
-        self.quantities.iter().find(|quantity| quantity.name == name)
-    }
-
-    /// The largest R-hat of any quantity; NaN if none has one.
-    pub fn worst_r_hat(&self) -> f64 {
-        self.quantities.iter().map(|q| q.r_hat).fold(f64::NAN, f64::max)
-    }
-
-    /// The smallest effective sample size of any quantity, bulk or tail; NaN if none has one.
-    pub fn least_ess(&self) -> f64 {
-        self.quantities.iter().flat_map(|q| [q.ess_bulk, q.ess_tail]).fold(f64::NAN, f64::min)
-    }
-}
-
-/// What a reader must know before believing a fit. The alternate form `{:#}` names every quantity.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Warning {
-    /// R-hat above its limit.
-    RHat {
-        /// The quantities.
-        quantities: Vec<String>,
-    },
-    /// An effective sample size below its limit.
-    Ess {
-        /// The quantities.
-        quantities: Vec<String>,
-    },
-    /// Chains sit in different modes.
-    Levels {
-        /// The mean log-likelihood of each chain.
-        means: Vec<f64>,
-    },
-    /// The best climb ran out of iterations.
-    NotConverged {
-        /// Iterations taken.
-        iterations: usize,
-        /// The setting to raise.
-        setting: &'static str,
-    },
-    /// The best restart lost components on its way.
-    Removed {
-        /// Components of the model.
-        from: usize,
-        /// Components of the estimate.
-        to: usize,
-    },
-    /// The estimate has no standard errors.
-    NoStandardErrors {
-        /// Why.
-        reason: String,
-    },
-    /// Restarts that collapsed.
-    Collapsed {
-        /// How many.
-        collapsed: usize,
-        /// Of how many.
-        restarts: usize,
-    },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Warning::RHat { quantities } => {
-                write!(f, "R-hat above {}: {}", QuantitySummary::R_HAT_LIMIT, listed(quantities, f.alternate()))?;
-                write!(f, "; the chains have not mixed, run longer")
-            }
-            Warning::Ess { quantities } => {
-                write!(
-                    f,
-                    "effective sample size below {}: {}",
-                    QuantitySummary::ESS_LIMIT,
-                    listed(quantities, f.alternate())
-                )?;
-                write!(f, "; take more draws")
-            }
-            Warning::Levels { means } => {
-                let means: Vec<String> = means.iter().map(|m| format!("{m:.2}")).collect();
-                write!(f, "chains disagree in level (mean ln likelihood by chain: {})", means.join(", "))?;
-                write!(f, "; they sit in different modes, so their mixture is not the posterior")
-            }
-            Warning::NotConverged { iterations, setting } => {
-                write!(f, "the best restart did not converge in {iterations} iterations; raise {setting}")
-            }
-            Warning::Removed { from, to } => {
-                write!(f, "{} of {from} components collapsed and were removed", from - to)
-            }
-            Warning::NoStandardErrors { reason } => write!(f, "no standard errors: {reason}"),
-            Warning::Collapsed { collapsed, restarts } => {
-                write!(f, "{collapsed} of {restarts} restarts collapsed onto few rows and were set aside")
-            }
-        }
-    }
-}
-
-/// Names: all of them, or the first twelve.
-fn listed(names: &[String], all: bool) -> String {
-    const MOST: usize = 12;
-    if all {
-        return names.join(", ");
-    }
-    let shown = names[..names.len().min(MOST)].join(", ");
-    match names.len().checked_sub(MOST) {
-        None | Some(0) => shown,
-        Some(more) => format!("{shown} and {more} more"),
     }
 }
 
@@ -332,46 +199,5 @@ impl FitResult {
             }
             _ => None,
         }
-    }
-
-    /// Everything worth a warning.
-    pub fn warnings(&self) -> Vec<Warning> {
-        let mut warnings = Vec::new();
-        if let Some(gibbs) = &self.gibbs {
-            let named = |test: fn(&QuantitySummary) -> bool| -> Vec<String> {
-                gibbs.quantities.iter().filter(|q| test(q)).map(|q| q.name.clone()).collect()
-            };
-            let (high, low) = (named(QuantitySummary::has_high_r_hat), named(QuantitySummary::has_low_ess));
-            if !high.is_empty() {
-                warnings.push(Warning::RHat { quantities: high });
-            }
-            if !low.is_empty() {
-                warnings.push(Warning::Ess { quantities: low });
-            }
-            if gibbs.levels.disagree {
-                warnings.push(Warning::Levels { means: gibbs.levels.means.clone() });
-            }
-        }
-        if let Some(point) = &self.point {
-            // Minibatches never tell that they have converged.
-            let sampled = matches!(point.method, PointMethod::Adam { batch: Some(_) });
-            if point.stop == Stop::MaxIterations && !sampled {
-                let setting = if point.method == PointMethod::Stepwise { "passes" } else { "max_iterations" };
-                warnings.push(Warning::NotConverged { iterations: point.iterations, setting });
-            }
-            let asked = point.asked_components;
-            if asked > self.mixture.k() {
-                warnings.push(Warning::Removed { from: asked, to: self.mixture.k() });
-            }
-            if let Some(reason) = self.without_standard_errors() {
-                warnings.push(Warning::NoStandardErrors { reason });
-            }
-            let collapsed = |r: &&Restart| matches!(r.outcome, gmm_em::Outcome::Collapsed(_));
-            let collapsed = point.restarts.iter().filter(collapsed).count();
-            if collapsed > 0 {
-                warnings.push(Warning::Collapsed { collapsed, restarts: point.restarts.len() });
-            }
-        }
-        warnings
     }
 }

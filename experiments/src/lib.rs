@@ -18,10 +18,14 @@ mod rows;
 mod experiment;
 mod resolve;
 
+mod posterior;
+
 mod fitted;
 mod run;
+mod warnings;
 
 mod compare;
+mod components;
 mod summary;
 
 mod report;
@@ -35,8 +39,10 @@ mod select;
 pub mod cli;
 
 pub use compare::{Comparison, compare};
-pub use experiment::{DataSet, Experiment, Fit, Labels, Method};
-pub use fitted::{FailedFit, FitResult, GibbsDetail, Outcome, PointDetail, PointMethod, Warning};
+pub use experiment::{DataSet, Experiment, Fit, HeldOut, Labels, Method, Sampling};
+pub use fitted::{FailedFit, FitResult, Outcome, PointDetail, PointMethod};
+pub use posterior::{EvidenceFound, GibbsDetail, GibbsSeconds};
 pub use resolve::{LoadError, load, resolve};
 pub use run::run;
 pub use summary::Summary;
+pub use warnings::Warning;

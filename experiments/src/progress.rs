@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::experiment::{Fit, Method};
+use crate::experiment::{Fit, Method, Sampling};
 
 /// More bars than this would scroll: the rest share one.
 const MOST_BARS: usize = 8;
@@ -55,7 +55,7 @@ impl Progress {
                 bars.push(bar);
                 (Work::Restarts(restarts), bars)
             }
-            Method::Gibbs(gibbs) => {
+            Method::Gibbs(Sampling { gibbs, .. }) => {
                 let scans = gibbs.warmup + gibbs.draws;
                 let bars = (0..gibbs.chains.min(MOST_BARS))
                     .map(|chain| {

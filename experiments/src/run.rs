@@ -7,10 +7,13 @@ use gmm_em::{
     Acceleration, Ascent, Criteria, Em, EmError, NoStandardErrors, Objective, Optimizer, Singularities, Starts,
     Uncertainty, uncertainty,
 };
-use gmm_mcmc::{Gibbs, levels, sample};
+use gmm_mcmc::evidence::evidence;
+use gmm_mcmc::predictive::{LogScore, predictive_accuracy};
+use gmm_mcmc::{levels, sample};
 
-use crate::experiment::{Experiment, Fit, LEVEL, Method};
-use crate::fitted::{FailedFit, FitResult, GibbsDetail, GibbsSeconds, PointDetail, PointMethod};
+use crate::experiment::{Experiment, Fit, LEVEL, Method, Sampling};
+use crate::fitted::{FailedFit, FitResult, PointDetail, PointMethod};
+use crate::posterior::{EvidenceFound, GibbsDetail, GibbsSeconds};
 use crate::progress::Progress;
 
 /// Restarts of the EM that finds where chains start.
@@ -83,7 +86,7 @@ fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result
             };
             run_point(&fit.model, data, gradient, method, truth, &streams, progress)?
         }
-        Method::Gibbs(gibbs) => run_gibbs(&fit.model, data, gibbs, truth, &streams, progress)?,
+        Method::Gibbs(sampling) => run_gibbs(&fit.model, data, sampling, truth, &streams, progress)?,
     };
     if let (Some(point), Some(how)) = (&mut result.point, fit.standard_errors) {
         let streams = streams.named("standard errors");
@@ -91,6 +94,12 @@ fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result
         let collapse = fit.method.plan().map(|plan| plan.collapse).unwrap_or_default();
         let found = uncertainty(model, data, mixture, point.objective, how, &collapse, LEVEL, &streams);
         point.uncertainty = Some(held(found, point.policy));
+    }
+    if let Some(rows) = &experiment.data.held_out {
+        result.held_out = Some(match &result.gibbs {
+            Some(gibbs) => LogScore::of_draws(&gibbs.draws, &rows.data),
+            None => LogScore::of_mixture(&result.mixture, &rows.data),
+        });
     }
     result.name.clone_from(&fit.name);
     result.seconds = started.elapsed().as_secs_f64();
@@ -131,11 +140,12 @@ fn run_point<A: Ascent>(
 fn run_gibbs(
     model: &Model,
     data: &Data,
-    gibbs: &Gibbs,
+    sampling: &Sampling,
     truth: Option<&Mixture>,
     streams: &Streams,
     progress: &Progress,
 ) -> Result<FitResult, String> {
+    let gibbs = &sampling.gibbs;
     let mut phase = Instant::now();
     let mut lap = || std::mem::replace(&mut phase, Instant::now()).elapsed().as_secs_f64();
     // A search of its own for every second chain: two that start at one point have not looked for another.
@@ -147,7 +157,7 @@ fn run_gibbs(
     let chains = streams.named("chains");
     let mut draws =
         sample(model, data, gibbs, &optima, &chains, &|step| progress.gibbs(step)).map_err(|e| e.to_string())?;
-    let sampling = lap();
+    let sampled = lap();
     let not_a_mixture = || "the posterior means are not a mixture: a covariance lost its last digits".to_owned();
     if let Some(order) = truth.and_then(|truth| match_mixture(&draws.mean_mixture()?, truth)) {
         draws.reorder(&order);
@@ -156,8 +166,18 @@ fn run_gibbs(
     let order = draws.order().to_vec();
     let quantities = draws.summaries();
     let levels = levels(&draws);
-    let seconds = GibbsSeconds { starts, sampling, summaries: lap() };
-    let detail = GibbsDetail { draws, quantities, levels, seconds };
+    let summaries = lap();
+    let streams = streams.named("evidence");
+    let estimates = sampling.evidence.iter().map(|how| {
+        let result = evidence(data, &draws, how, &streams);
+        EvidenceFound { how: how.clone(), result }
+    });
+    let found: Vec<EvidenceFound> = estimates.collect();
+    let evidence = lap();
+    let accuracy = sampling.accuracy.then(|| predictive_accuracy(&draws, data));
+    let seconds = GibbsSeconds { starts, sampling: sampled, summaries, evidence, accuracy: lap() };
+    let settings = gibbs.clone();
+    let detail = GibbsDetail { settings, draws, quantities, levels, evidence: found, accuracy, seconds };
     Ok(evaluate(model, data, mixture, &order, None, Some(detail)))
 }
 
@@ -205,6 +225,7 @@ fn evaluate(
         seconds: 0.0,
         point,
         gibbs,
+        held_out: None,
     }
 }
 

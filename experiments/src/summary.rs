@@ -1,12 +1,16 @@
 //! `summary.json`: the results in numbers, for other programs. Its fields are a contract.
 
+mod posterior;
+
 use gmm_core::{ComponentPrior, InverseWishart, Mixture, Model, Shape, Structure};
 use gmm_em::{Action, Interval, Mode, ModeKind, Objective, Singularity, StandardErrors, Stop};
 use serde::Serialize;
 
 use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
+use crate::components;
 use crate::experiment::{DataSet, Experiment};
 use crate::fitted::{FailedFit, FitResult, Outcome, PointMethod};
+use posterior::{ComponentsSummary, EvidenceSummary, HoldoutSummary, LooSummary, PosteriorSummary, WaicSummary};
 
 /// All of `summary.json`. Numbers that have no value are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,13 +25,17 @@ pub struct Summary {
     /// Fits that failed, with the reason.
     failures: Vec<Failure>,
     comparison: Vec<Comparison>,
+    /// What evidences say of the number of components; null where they compare none.
+    components: Option<ComponentsSummary>,
 }
 
 /// What the data are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct DataSummary {
     source: String,
+    /// Rows that were fitted, and that were held out.
     n: usize,
+    n_held_out: usize,
     d: usize,
     columns: Vec<String>,
     sha256: String,
@@ -88,6 +96,14 @@ pub(crate) struct FitSummary {
     singularities: Vec<SingularitySummary>,
     standard_errors: Option<StandardErrorsSummary>,
     posterior: Option<PosteriorSummary>,
+    /// Estimates of the log marginal likelihood of the model.
+    evidence: Vec<EvidenceSummary>,
+    /// The log pointwise predictive density of the fitted rows.
+    lppd: Option<f64>,
+    waic: Option<WaicSummary>,
+    loo: Option<LooSummary>,
+    /// How well the rows are predicted that were held out.
+    holdout: Option<HoldoutSummary>,
     warnings: Vec<String>,
 }
 
@@ -246,31 +262,6 @@ fn standard_errors(fit: &FitResult) -> Option<StandardErrorsSummary> {
     })
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct PosteriorSummary {
-    chains: usize,
-    draws: usize,
-    quantities: Vec<QuantityRow>,
-    /// Where each chain started, and its mean log-likelihood.
-    chain_starts: Vec<&'static str>,
-    chain_levels: Vec<f64>,
-    chains_disagree: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct QuantityRow {
-    name: String,
-    mean: f64,
-    sd: f64,
-    q5: f64,
-    q50: f64,
-    q95: f64,
-    mcse_mean: f64,
-    ess_bulk: f64,
-    ess_tail: f64,
-    r_hat: f64,
-}
-
 impl Summary {
     /// The summary of an outcome.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Self {
@@ -285,6 +276,10 @@ impl Summary {
             fits: outcome.fits.iter().map(FitSummary::new).collect(),
             failures: outcome.failures.iter().map(Failure::new).collect(),
             comparison: compare(data, &outcome.fits),
+            components: {
+                let groups = components::compare(&outcome.fits, experiment.prior_of_k);
+                ComponentsSummary::new(&groups, experiment.prior_of_k)
+            },
         }
     }
 
@@ -313,6 +308,7 @@ impl DataSummary {
         Self {
             source: data.source.clone(),
             n: data.data.n(),
+            n_held_out: data.held_out.as_ref().map_or(0, |rows| rows.data.n()),
             d: data.data.d(),
             columns: data.columns.clone(),
             sha256: data.sha256.clone(),
@@ -419,37 +415,12 @@ impl FitSummary {
                 point.singularities.iter().map(|event| SingularitySummary::new(&fit.name, event)).collect()
             }),
             standard_errors: standard_errors(fit),
-            posterior: fit.gibbs.as_ref().map(|gibbs| PosteriorSummary {
-                chains: gibbs.draws.chains().len(),
-                draws: gibbs.draws.n_draws(),
-                quantities: gibbs
-                    .quantities
-                    .iter()
-                    .map(|q| QuantityRow {
-                        name: q.name.clone(),
-                        mean: q.mean,
-                        sd: q.sd,
-                        q5: q.q5,
-                        q50: q.q50,
-                        q95: q.q95,
-                        mcse_mean: q.mcse_mean,
-                        ess_bulk: q.ess_bulk,
-                        ess_tail: q.ess_tail,
-                        r_hat: q.r_hat,
-                    })
-                    .collect(),
-                chain_starts: gibbs
-                    .draws
-                    .chains()
-                    .iter()
-                    .map(|chain| match chain.start {
-                        gmm_mcmc::Start::Optimum(_) => "optimum",
-                        gmm_mcmc::Start::Dispersed => "dispersed",
-                    })
-                    .collect(),
-                chain_levels: gibbs.levels.means.clone(),
-                chains_disagree: gibbs.levels.disagree,
-            }),
+            posterior: fit.gibbs.as_ref().map(PosteriorSummary::new),
+            evidence: fit.gibbs.iter().flat_map(|gibbs| &gibbs.evidence).map(EvidenceSummary::new).collect(),
+            lppd: posterior::accuracy(fit).map(|accuracy| accuracy.lppd),
+            waic: posterior::accuracy(fit).map(WaicSummary::new),
+            loo: posterior::accuracy(fit).map(LooSummary::new),
+            holdout: fit.held_out.as_ref().and_then(|score| score.as_ref().ok()).map(HoldoutSummary::new),
             warnings: fit.warnings().iter().map(|warning| format!("{warning:#}")).collect(),
         }
     }

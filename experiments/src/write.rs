@@ -11,8 +11,9 @@ use serde_json::Value;
 use crate::config;
 use crate::digest::Digested;
 use crate::experiment::Experiment;
-use crate::fitted::{FitResult, GibbsDetail, GibbsSeconds, Outcome};
+use crate::fitted::{FitResult, Outcome};
 use crate::output::{DrawsTable, OutputError, ResultsDir, Values, Variable, write_draws};
+use crate::posterior::{GibbsDetail, GibbsSeconds};
 use crate::report::html;
 use crate::summary::Summary;
 
@@ -85,6 +86,10 @@ impl<'a> Writer<'a> {
             })?;
             let sha256 = experiment.data.sha256.clone();
             writer.files.push(WrittenFile { name: "data.csv".to_owned(), bytes, sha256 });
+        }
+        if let Some(rows) = &experiment.data.held_out {
+            let places: String = rows.places.iter().map(|place| format!("{place}\n")).collect();
+            writer.write("held-out.csv", format!("row\n{places}").as_bytes())?;
         }
         Ok(writer)
     }
@@ -211,6 +216,9 @@ fn draws_table(gibbs: &GibbsDetail) -> DrawsTable {
     table.sample_stats.push(stat("lp", Values::Float(all(|chain| &chain.ln_posterior))));
     table.sample_stats.push(stat("ln_likelihood", Values::Float(all(|chain| &chain.ln_likelihood))));
     table.sample_stats.push(stat("n_occupied", Values::Integer(occupied)));
-    table.attributes.insert("sampler".to_owned(), Value::from("blocked Gibbs, relabelled by ECR"));
+    let tempering = gibbs.settings.tempering;
+    let tempered = tempering.map_or(String::new(), |tempering| format!(", tempered with {} rungs", tempering.rungs));
+    let sampler = format!("{} Gibbs{tempered}, relabelled by ECR", gibbs.kind());
+    table.attributes.insert("sampler".to_owned(), Value::from(sampler));
     table
 }

@@ -176,6 +176,27 @@ fn settings_out_of_range_are_refused_at_the_number() {
     refused_model(MODEL, "Em(name: \"a\"), Gibbs(name: \"a\")", &["fits[1].name", "already"]);
     refused_model(MODEL, "Em(name: \"a/b\")", &["fits[0].name"]);
     refused_model(MODEL, "", &["fits", "nothing to run"]);
+    refused_model(MODEL, "Gibbs(tempering: (rungs: 1))", &["fits[0].tempering.rungs", "at least 2"]);
+    refused_model(MODEL, "Gibbs(tempering: (rungs: 30000))", &["fits[0].tempering.rungs", "4 chains of 30000 rungs"]);
+    refused_model(MODEL, "Gibbs(evidence: [Bridge(components: 0)])", &["fits[0].evidence[0].components", "at least 1"]);
+    let points = "Gibbs(evidence: [Bridge(), Chib(points: 0)])";
+    refused_model(MODEL, points, &["fits[0].evidence[1].points", "at least 1"]);
+    let exchanging = "Gibbs(evidence: [Chib(most_exchanging: 17)])";
+    refused_model(MODEL, exchanging, &["fits[0].evidence[0].most_exchanging", "limit of 16"]);
+    refused_model(MODEL, "Gibbs(evidence: [Chib(), Chib()])", &["fits[0].evidence[1]", "already"]);
+    refused_model(MODEL, "Gibbs(draws: 19, evidence: [Chib()])", &["fits[0].evidence[0]", "at least 20"]);
+    for (field, expected) in [
+        ("holdout: 0", ["holdout", "0 is no share"]),
+        ("holdout: 1.0", ["holdout", "1 is no share"]),
+        ("holdout: NaN", ["holdout", "NaN is no share"]),
+        ("holdout: 0.6", ["holdout", "2 rows are left to fit, no more than the 2 components of fits[0]"]),
+        ("prior_of_k: Poisson(rate: 0)", ["prior_of_k.rate", "positive"]),
+        ("prior_of_k: BetaNegativeBinomial(shape: 1, a: -2, b: inf)", ["prior_of_k.a", "-2"]),
+    ] {
+        let with = on_csv(MODEL, "Em()").replace("  model:", &format!("  {field},\n  model:"));
+        assert!(with.contains(field));
+        refused(&with, Some(FAITHFUL.as_bytes()), &expected);
+    }
     let escape = on_csv(MODEL, "Em()").replace("name: \"t\"", "name: \"../t\"");
     refused(&escape, Some(FAITHFUL.as_bytes()), &["name"]);
 }

@@ -9,9 +9,9 @@
 use std::path::Path;
 
 use experiments::config::{
-    Acceleration, Collapse, ComponentPrior, Concentration, ConfigError, Covariance, Data, Decay, Experiment, Fit, Init,
-    Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, Shape, Singularities, StandardErrors, load,
-    parse, to_ron,
+    Acceleration, Collapse, ComponentPrior, Concentration, ConfigError, Covariance, Data, Decay, Evidence, Experiment,
+    Fit, Init, Kind, Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, PriorOfK, Shape,
+    Singularities, StandardErrors, Tempering, load, parse, to_ron,
 };
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
@@ -81,6 +81,20 @@ fn em() -> Fit {
     }
 }
 
+fn gibbs() -> Fit {
+    Fit::Gibbs {
+        name: None,
+        model: None,
+        chains: 4,
+        warmup: 500,
+        draws: 1000,
+        kind: Kind::Blocked,
+        tempering: None,
+        evidence: None,
+        accuracy: None,
+    }
+}
+
 fn mixture() -> Mixture {
     Mixture {
         weights: vec![0.5, 0.25, 0.25],
@@ -118,13 +132,10 @@ fn the_example_of_the_contract_parses_to_what_it_says() {
             labels: None,
             truth: None,
         },
+        holdout: None,
         model: Model { components: 2, covariance: Covariance::Free(Shape::Full), prior: Some(prior) },
-        fits: vec![
-            first,
-            posterior,
-            one_variance,
-            Fit::Gibbs { name: None, model: None, chains: 4, warmup: 500, draws: 1000 },
-        ],
+        prior_of_k: PriorOfK::Uniform,
+        fits: vec![first, posterior, one_variance, gibbs()],
     };
     assert_eq!(read(EXAMPLE), expected);
 }
@@ -205,7 +216,26 @@ fn every_alternative_of_the_prior_parses() {
 fn every_setting_of_a_fit_parses_and_is_filled_in_where_it_is_left_out() {
     let fit = |text: &str| read(&example_with(GIBBS, text)).fits.pop().unwrap();
     assert_eq!(fit("Em()"), em());
-    assert_eq!(fit("Gibbs()"), Fit::Gibbs { name: None, model: None, chains: 4, warmup: 500, draws: 1000 });
+    assert_eq!(fit("Gibbs()"), gibbs());
+    for (text, value) in [
+        ("[]", vec![]),
+        ("[Bridge(proposals: 5)]", vec![Evidence::Bridge { components: 100, proposals: 5 }]),
+        (
+            "[Chib(), Bridge()]",
+            vec![
+                Evidence::Chib { points: 20, most_exchanging: 16, sampled: 100 },
+                Evidence::Bridge { components: 100, proposals: 2000 },
+            ],
+        ),
+    ] {
+        let Fit::Gibbs { evidence, .. } = fit(&format!("Gibbs(evidence: {text})")) else { panic!() };
+        assert_eq!(evidence, Some(value));
+    }
+    let Fit::Gibbs { kind, tempering, accuracy, .. } = fit("Gibbs(kind: Collapsed, tempering: (), accuracy: false)")
+    else {
+        panic!()
+    };
+    assert_eq!((kind, tempering, accuracy), (Kind::Collapsed, Some(Tempering { rungs: 8 }), Some(false)));
     for (text, value) in [
         ("KMeansPlusPlus", Init::KMeansPlusPlus),
         ("RandomRows", Init::RandomRows),
@@ -317,6 +347,8 @@ fn everything() -> Experiment {
             labels: Some(String::new()),
             truth: Some(mixture()),
         },
+        holdout: Some(0.1 + 0.2),
+        prior_of_k: PriorOfK::BetaNegativeBinomial { shape: 1.0, a: 1.0 / 3.0, b: 5e-324 },
         model: Model {
             components: usize::MAX,
             covariance: Covariance::Known(Matrix::Full(vec![hard.clone(); 3])),
@@ -399,7 +431,20 @@ fn everything() -> Experiment {
                 singularities: Singularities::Regularise(0.1),
                 standard_errors: Some(StandardErrors::ParametricBootstrap { replicates: 1 }),
             },
-            Fit::Gibbs { name: Some("gibbs".to_owned()), model: Some(model), chains: 1, warmup: 0, draws: 2 },
+            Fit::Gibbs {
+                name: Some("gibbs".to_owned()),
+                model: Some(model),
+                chains: 1,
+                warmup: 0,
+                draws: 2,
+                kind: Kind::Collapsed,
+                tempering: Some(Tempering { rungs: 3 }),
+                evidence: Some(vec![
+                    Evidence::Bridge { components: 7, proposals: 8 },
+                    Evidence::Chib { points: 9, most_exchanging: 10, sampled: 11 },
+                ]),
+                accuracy: Some(true),
+            },
         ],
     }
 }
@@ -414,7 +459,8 @@ fn what_is_written_reads_back_the_same_bit_for_bit() {
         Data::SimulateInBall { n: 5, components: None, dims: 3, radius: 1.0, seed: None },
         Data::SimulateFromPrior { n: 5, seed: Some(9) },
     ] {
-        experiments.push(Experiment { data, fits: vec![], ..everything() });
+        let prior_of_k = PriorOfK::Poisson { rate: 0.1 };
+        experiments.push(Experiment { data, holdout: None, prior_of_k, fits: vec![], ..everything() });
     }
     for experiment in experiments {
         let text = to_ron(&experiment);
@@ -446,6 +492,7 @@ fn what_is_written_is_laid_out_for_people_with_every_default_filled_in() {
             ),
         ),
     ),
+    prior_of_k: Uniform,
     fits: [
         Em(
             objective: Likelihood,
@@ -474,7 +521,7 @@ fn what_is_written_is_laid_out_for_people_with_every_default_filled_in() {
             init: KMeansPlusPlus,
             singularities: Fail,
         ),
-        Gibbs(chains: 4, warmup: 500, draws: 1000),
+        Gibbs(chains: 4, warmup: 500, draws: 1000, kind: Blocked),
     ],
 )
 "#;
@@ -519,7 +566,11 @@ fn an_unknown_field_is_shown_with_the_nearest_name_and_all_names() {
     let bad = example_with(GIBBS, "Em(«restart»: 5)");
     assert_error(&bad, "fits[3].restart", &["unknown field `restart`", "did you mean `restarts`?", names]);
     let bad = example_with(GIBBS, "Gibbs(chains: 4, «iterations»: 5)");
-    assert_error(&bad, "fits[3].iterations", &["not a field of `Gibbs`", "`chains`, `warmup` and `draws`"]);
+    assert_error(
+        &bad,
+        "fits[3].iterations",
+        &["not a field of `Gibbs`", "`chains`, `warmup`, `draws`, `kind`, `tempering`, `evidence` and `accuracy`"],
+    );
     let bad = example_with("seed: 20", "«sede»: 20");
     assert_error(&bad, "sede", &["did you mean `seed`?"]);
     let bad = example_with("kappa: 0.1", "«Kapa» /* , */ : 0.1");
@@ -610,6 +661,10 @@ fn a_value_of_the_wrong_type_is_shown_with_what_was_expected_and_what_stands_the
     assert_error(&bad, "fits[1].objective", &["expected `Likelihood` or `Posterior`"]);
     let bad = example_with(GIBBS, "«Gibbs»");
     assert_error(&bad, "fits[3]", &["`Gibbs` needs its brackets"]);
+    let bad = example_with(GIBBS, "Gibbs(evidence: [«Bridge»])");
+    assert_error(&bad, "fits[3].evidence[0]", &["`Bridge` needs its brackets", "`evidence: [Bridge(), Chib()]`"]);
+    let bad = example_with(GIBBS, "Gibbs(tempering: «8»)");
+    assert_error(&bad, "fits[3].tempering", &["expected a ladder", "`tempering: (rungs: 8)`"]);
     let bad = example_with(GIBBS, "«4»");
     assert_error(&bad, "fits[3]", &["expected `Em(..)`, `StepwiseEm(..)`, `Gradient(..)` or `Gibbs(..)`"]);
     let bad = example_with(CSV, "«\"faithful.csv\"»");
@@ -788,9 +843,12 @@ fn every_field_says_what_it_holds_and_no_group_takes_an_unknown_one() {
     let simulate = r"(name: '', seed: 1, data: Simulate(n: 1, mixture: (weights: [1], means: [[1]],
         covariances: [Full([[1]])]), sizes: [1], seed: 1), model: (components: 1, covariance: Free(Full)), fits: [])";
     let mut fields = 0;
+    let poisson = simulate.replace("model:", "prior_of_k: Poisson(rate: 1), model:");
     let ball = r"(name: '', seed: 1, data: SimulateInBall(n: 1, components: 1, dims: 1, radius: 1, seed: 1),
         model: (components: 1, covariance: Free(Full)), fits: [])";
-    for text in [text.as_str(), &simulate.replace("''", "\"\""), &ball.replace("''", "\"\"")] {
+    for text in
+        [text.as_str(), &simulate.replace("''", "\"\""), &poisson.replace("''", "\"\""), &ball.replace("''", "\"\"")]
+    {
         let keys = text.match_indices(": ").filter(|(at, _)| text[..*at].ends_with(|c: char| c.is_ascii_lowercase()));
         for (at, _) in keys {
             let key = text[..at].rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap();

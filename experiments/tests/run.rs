@@ -64,8 +64,8 @@ fn small_experiment(folder: &Path) -> PathBuf {
             fits: [
                 Em(restarts: 3),
                 Em(objective: Posterior, restarts: 3, model: (covariance: Tied(Diagonal))),
-                Gibbs(chains: 3, warmup: 30, draws: 40),
-                Gibbs(name: "known", chains: 2, warmup: 5, draws: 20, model: (components: 3,
+                Gibbs(chains: 3, warmup: 30, draws: 40, evidence: [], accuracy: false),
+                Gibbs(name: "known", chains: 2, warmup: 5, draws: 20, evidence: [], accuracy: false, model: (components: 3,
                     covariance: Known(Isotropic(0.7)), prior: (components: Conjugate(kappa: 0.1)))),
                 Gradient(restarts: 2, optimizer: Adam(step: 0.2), batch: 500, max_iterations: 40, log_every: 15),
                 Gradient(restarts: 2),
@@ -143,6 +143,11 @@ fn the_summary_holds_every_field_of_the_contract() {
             "stop",
             "iterations",
             "posterior",
+            "evidence",
+            "lppd",
+            "waic",
+            "loo",
+            "holdout",
         ] {
             assert!(fit.get(field).is_some(), "{field} is missing");
         }

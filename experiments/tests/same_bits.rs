@@ -24,7 +24,7 @@ fn summary(folder: &Path, data: &str, threads: &str) -> String {
     let config = format!(
         "Experiment(name: \"bits\", seed: 5, data: {data}, model: (components: 3, covariance: Free(Full)), fits: [
             Em(restarts: 3), Em(objective: Posterior, restarts: 2, model: (covariance: Tied(Diagonal))),
-            Gibbs(chains: 2, warmup: 5, draws: 20)])"
+            Gibbs(chains: 2, warmup: 5, draws: 20, evidence: [])])"
     );
     std::fs::write(folder.join("c.ron"), config).unwrap();
     let mut gmm = Command::new(assert_cmd::cargo::cargo_bin!("gmm"));

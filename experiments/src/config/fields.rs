@@ -54,6 +54,12 @@ fn inside_variant(variant: &str, depth: usize) -> (&'static str, &'static str) {
         ("Lbfgs", _) => (FIELD, "fields are written by name: `Lbfgs(memory: 10)`"),
         ("Exponential", _) => (FIELD, "fields are written by name: `Exponential(half_life: 100.0)`"),
         ("Gibbs", _) => (FIELD, "fields are written by name: `Gibbs(draws: 1000)`"),
+        ("Bridge", _) => (FIELD, "fields are written by name: `Bridge(components: 100)`"),
+        ("Chib", _) => (FIELD, "fields are written by name: `Chib(points: 20)`"),
+        ("Poisson", _) => (FIELD, "fields are written by name: `Poisson(rate: 1.0)`"),
+        ("BetaNegativeBinomial", _) => {
+            (FIELD, "fields are written by name: `BetaNegativeBinomial(shape: 1.0, a: 4.0, b: 3.0)`")
+        }
         _ => (FIELD, "fields are written by name: `components: 2`"),
     }
 }
@@ -96,6 +102,9 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("covariances" | "scale", _) => (MATRIX, MATRIX_EXAMPLES),
         ("components", _) if outer == "prior" || outer == "Prior" => {
             ("`FromData`, `Flat` or `Conjugate(..)`", "for example `components: Conjugate(kappa: 0.1, dof: 4.0)`")
+        }
+        ("components", _) if outer == "Bridge" => {
+            (COUNT, "draws whose allocations make the proposal, for example `components: 100`")
         }
         ("components", _) => (COUNT, "the number of components, for example `components: 2`"),
         ("covariance", _) => (
@@ -156,10 +165,27 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("chains", _) => (COUNT, "for example `chains: 4`"),
         ("warmup", _) => (COUNT, "for example `warmup: 500`"),
         ("draws", _) => (COUNT, "for example `draws: 1000`"),
+        ("kind", _) => ("`Blocked` or `Collapsed`", "for example `kind: Collapsed`"),
+        ("tempering", _) => ("a ladder `( .. )`", "for example `tempering: (rungs: 8)`"),
+        ("rungs", _) => (COUNT, "from the posterior to the prior, for example `rungs: 8`"),
+        ("evidence", 0) => ("a list of estimates", EVIDENCE),
+        ("evidence", _) => ("`Bridge(..)` or `Chib(..)`", EVIDENCE),
+        ("proposals", _) => (COUNT, "draws from the proposal, for example `proposals: 2000`"),
+        ("points", _) => (COUNT, "points from each half of the draws, for example `points: 20`"),
+        ("most_exchanging", _) => (COUNT, "components at most 16, for example `most_exchanging: 16`"),
+        ("sampled", _) => (COUNT, "permutations for each draw, for example `sampled: 100`"),
+        ("accuracy", _) => ("`true` or `false`", "WAIC and leave-one-out, for example `accuracy: true`"),
+        ("holdout", _) => (NUMBER, "the share of the rows that are not fitted, for example `holdout: 0.2`"),
+        ("prior_of_k", _) => {
+            ("`Uniform`, `Poisson(..)` or `BetaNegativeBinomial(..)`", "for example `prior_of_k: Poisson(rate: 1.0)`")
+        }
+        ("rate", _) => (NUMBER, "the mean of K - 1, for example `rate: 1.0`"),
+        ("shape" | "a" | "b", _) => (NUMBER, "for example `BetaNegativeBinomial(shape: 1.0, a: 4.0, b: 3.0)`"),
         _ => ("a value", ""),
     }
 }
 
+const EVIDENCE: &str = "for example `evidence: [Bridge(), Chib()]`, or `[]` for none";
 const NUMBERED: &str = "the columns of an array count from 0, for example `columns: [0, 1]`";
 const MEANS: &str = "one mean for each component, for example `means: [[0.0, 0.0], [3.0, 1.0]]`";
 const MIXTURE: &str =

@@ -18,7 +18,8 @@ pub use error::{ConfigError, Source};
 pub use layout::to_ron;
 pub use parse::{load, parse};
 pub use schema::{
-    Acceleration, Collapse, ComponentPrior, Concentration, Covariance, Data, Decay, Experiment, Fit, Init, Matrix,
-    Mixture, Model, ModelOverride, Objective, Optimizer, Prior, Shape, Singularities, StandardErrors,
+    Acceleration, Collapse, ComponentPrior, Concentration, Covariance, Data, Decay, Evidence, Experiment, Fit, Init,
+    Kind, Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, PriorOfK, Shape, Singularities,
+    StandardErrors, Tempering,
 };
 pub(crate) use words::nearest;

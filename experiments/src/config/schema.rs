@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gmm_mcmc::evidence::{Bridge, Chib};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// One experiment: a data set, a model, and the fits to run on them.
@@ -14,8 +15,14 @@ pub struct Experiment {
     pub seed: u64,
     /// Where the rows come from.
     pub data: Data,
+    /// The share of the rows, drawn at random, that no fit sees and all are judged by; left out: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
     /// The model that every fit starts from.
     pub model: Model,
+    /// The prior probabilities of numbers of components, where evidences compare some.
+    #[serde(default)]
+    pub prior_of_k: PriorOfK,
     /// What is run on the data, in this order.
     pub fits: Vec<Fit>,
 }
@@ -413,6 +420,18 @@ pub enum Fit {
         /// Draws kept from each chain.
         #[serde(default = "default_draws")]
         draws: usize,
+        /// What a scan draws.
+        #[serde(default)]
+        kind: Kind,
+        /// A ladder of temperatures for each chain; left out: none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tempering: Option<Tempering>,
+        /// How the evidence is estimated; left out: in both ways, if that is cheap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        evidence: Option<Vec<Evidence>>,
+        /// Whether WAIC and leave-one-out cross-validation are computed; left out: if that is cheap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        accuracy: Option<bool>,
     },
 }
 
@@ -442,6 +461,75 @@ impl Fit {
             standard_errors: None,
         }
     }
+}
+
+/// The prior of the number of components K; its constant does not matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum PriorOfK {
+    /// Every K that is compared is as probable.
+    #[default]
+    Uniform,
+    /// K - 1 has a Poisson distribution.
+    Poisson {
+        /// The mean of K - 1.
+        rate: f64,
+    },
+    /// K - 1 has a beta negative binomial distribution.
+    BetaNegativeBinomial {
+        /// The number of successes.
+        shape: f64,
+        /// The first parameter of the beta distribution of their probability.
+        a: f64,
+        /// The second.
+        b: f64,
+    },
+}
+
+/// What a Gibbs scan draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// All allocations given the parameters, and the parameters given all allocations.
+    #[default]
+    Blocked,
+    /// One allocation after the other given all others.
+    Collapsed,
+}
+
+/// Parallel tempering of each chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tempering {
+    /// Rungs from the posterior to the prior, both counted.
+    #[serde(default = "default_rungs")]
+    pub rungs: usize,
+}
+
+/// How an evidence is estimated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Evidence {
+    /// Bridge sampling.
+    Bridge {
+        /// Draws whose allocations make the proposal.
+        #[serde(default = "default_bridge_components")]
+        components: usize,
+        /// Draws from the proposal.
+        #[serde(default = "default_proposals")]
+        proposals: usize,
+    },
+    /// Chib's estimate.
+    Chib {
+        /// Points from each half of the draws.
+        #[serde(default = "default_points")]
+        points: usize,
+        /// The most components whose permutations are all summed.
+        #[serde(default = "default_most_exchanging")]
+        most_exchanging: usize,
+        /// Permutations for each draw where there are more.
+        #[serde(default = "default_sampled")]
+        sampled: usize,
+    },
 }
 
 /// What a point estimate maximises.
@@ -673,4 +761,28 @@ fn default_warmup() -> usize {
 
 fn default_draws() -> usize {
     1000
+}
+
+fn default_rungs() -> usize {
+    gmm_mcmc::Tempering::default().rungs
+}
+
+fn default_bridge_components() -> usize {
+    Bridge::default().components
+}
+
+fn default_proposals() -> usize {
+    Bridge::default().proposals
+}
+
+fn default_points() -> usize {
+    Chib::default().points
+}
+
+fn default_most_exchanging() -> usize {
+    Chib::default().most_exchanging
+}
+
+fn default_sampled() -> usize {
+    Chib::default().sampled
 }

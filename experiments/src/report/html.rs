@@ -14,6 +14,7 @@ use crate::fitted::Outcome;
 use crate::report::figure::{self, Figure, Key};
 use crate::report::names::listed;
 use crate::report::numbers::ln;
+use crate::report::posteriors;
 use crate::summary::Summary;
 pub(crate) use tables::method;
 use tables::{Cell, Table};
@@ -37,6 +38,7 @@ pub(crate) fn html(experiment: &Experiment, outcome: &Outcome, summary: &Summary
         facts => facts(experiment, summary),
         d => experiment.data.data.d(),
         has_truth => experiment.data.truth.is_some(),
+        has_held_out => experiment.data.held_out.is_some(),
         has_posterior => outcome.fits.iter().any(|fit| fit.gibbs.is_some()),
         has_intervals => outcome.fits.iter().any(|fit| !fit.quantities_with_intervals().is_empty()),
         warnings,
@@ -45,6 +47,7 @@ pub(crate) fn html(experiment: &Experiment, outcome: &Outcome, summary: &Summary
         parameters => values(tables::parameters(experiment, outcome)),
         comparison => tables::comparison(summary.comparison()).map(Value::from),
         quantities => values(tables::quantities(experiment, outcome)),
+        posteriors => values(posteriors::tables(experiment, outcome).into_iter().map(Table::from).collect()),
         modes => values(points::modes(outcome)),
         singularities => values(points::singularities(outcome)),
         standard_errors => values(points::standard_errors(outcome)),
@@ -67,13 +70,16 @@ fn render(page: Value) -> Result<String, minijinja::Error> {
 
 /// What is known about the data, as pairs of a word and a text.
 fn facts(experiment: &Experiment, summary: &Summary) -> Vec<Value> {
-    let DataSet { data, columns, source, sha256, labels, truth, .. } = &experiment.data;
+    let DataSet { data, held_out, columns, source, sha256, labels, truth, .. } = &experiment.data;
     let mut facts = vec![
         ("Data", format!("{source}: {} of {}", count(data.n(), "row"), count(data.d(), "column"))),
         ("Names", listed(columns)),
         ("SHA-256", sha256.clone()),
         ("Seed", experiment.seed.to_string()),
     ];
+    if let Some(rows) = held_out {
+        facts.push(("Held out", format!("{}, drawn at random, that no fit saw", count(rows.data.n(), "row"))));
+    }
     if let Some(labels) = labels {
         let mut rows = vec![0; labels.classes.len()];
         labels.of_rows.iter().for_each(|class| rows[usize::from(*class)] += 1);

@@ -4,6 +4,7 @@ mod figure;
 mod html;
 mod names;
 mod numbers;
+mod posteriors;
 mod selection;
 mod terminal;
 

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use comfy_table::{Cell, Table};
 
 use crate::experiment::Experiment;
-use crate::fitted::{FailedFit, Warning};
+use crate::fitted::FailedFit;
 use crate::report::html::method;
 use crate::report::numbers::{ln, short};
 use crate::report::terminal::{right, short_ending, table};
 use crate::select::Selection;
+use crate::warnings::Warning;
 
 /// Cells beyond these are left to `selection.json`.
 const MOST_ROWS: usize = 30;

@@ -9,8 +9,8 @@ use gmm_em::Singularity;
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{FailedFit, FitResult, Outcome, PointDetail};
-use crate::report::names;
 use crate::report::numbers::{ln, maybe, seconds, short};
+use crate::report::{names, posteriors};
 use crate::summary::{Summary, structure_words};
 
 /// Parameters beyond these are left to `summary.json`.
@@ -25,9 +25,10 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
     let mut text = String::new();
     let (n, d) = (data.data.n(), data.data.d());
     let columns = names::listed(&data.columns);
+    let held_out = data.held_out.as_ref().map_or(String::new(), |rows| format!(", {} held out", rows.data.n()));
     let _ = writeln!(
         text,
-        "{}: {n} rows of {d} from {} ({columns}), seed {}",
+        "{}: {n} rows of {d} from {} ({columns}){held_out}, seed {}",
         experiment.name, data.source, experiment.seed
     );
     let mut counts: Vec<usize> = outcome.fits.iter().map(|fit| fit.mixture.k()).collect();
@@ -54,6 +55,9 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
             "\nComparison (means in column sds; covariances by relative Frobenius distance)\n{}",
             comparison(summary.comparison())
         );
+    }
+    for of_posteriors in posteriors::tables(experiment, outcome) {
+        text.push_str(&shown(of_posteriors));
     }
     let of_points = outcome.fits.iter().filter_map(|fit| Some((&fit.name, &fit.point.as_ref()?.singularities)));
     let of_failures = outcome.failures.iter().map(|failed| (&failed.name, &failed.singularities));
@@ -238,12 +242,42 @@ pub(crate) fn ending(fit: &FitResult) -> String {
     }
 }
 
+/// A table of texts under its title.
+fn shown(posteriors::TextTable { title, note, header, words, rows }: posteriors::TextTable) -> String {
+    let mut table = table();
+    table.set_header(header);
+    let cell = |(i, text)| if i < words { Cell::new(text) } else { right(text) };
+    rows.into_iter().for_each(|row| {
+        table.add_row(row.into_iter().enumerate().map(cell).collect::<Vec<Cell>>());
+    });
+    format!("\n{}\n{table}\n", folded(&format!("{title} ({note})")))
+}
+
+/// Words in lines of at most 100 characters.
+fn folded(text: &str) -> String {
+    let (mut folded, mut column) = (String::new(), 0);
+    for word in text.split(' ') {
+        let width = word.chars().count() + 1;
+        column += width;
+        if column > 100 {
+            folded.push('\n');
+            column = width;
+        } else if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.push_str(word);
+    }
+    folded
+}
+
 fn comparison(rows: &[Comparison]) -> Table {
     let mut table = table();
-    table.set_header(["fit", "against", "ln L difference", "weights", "means", "covariances", "ARI", "90 % covers"]);
+    let held_out = rows.iter().any(|row| row.held_out_difference.is_some());
+    let header = ["fit", "against", "ln L difference", "weights", "means", "covariances", "ARI", "90 % covers"];
+    table.set_header(header.into_iter().chain(held_out.then_some("held-out, a row")));
     for row in rows {
         let covers = row.coverage.map_or_else(|| "-".to_owned(), |c| format!("{} of {}", c.inside, c.of));
-        table.add_row(vec![
+        let mut cells = vec![
             Cell::new(&row.fit),
             Cell::new(&row.against),
             right(maybe(row.ln_likelihood_difference, ln)),
@@ -252,7 +286,9 @@ fn comparison(rows: &[Comparison]) -> Table {
             right(maybe(row.max_covariance_error, short)),
             right(maybe(row.adjusted_rand_index, short)),
             right(covers),
-        ]);
+        ];
+        cells.extend(held_out.then(|| right(posteriors::held_out_difference(row))));
+        table.add_row(cells);
     }
     table
 }

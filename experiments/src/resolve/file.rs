@@ -153,7 +153,7 @@ impl<'a> DataFile<'a> {
         }
         let name = self.path.file_name();
         let name = name.map_or_else(|| self.written.to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(DataSet { labels, data, columns, source: name, sha256, truth, is_simulated: false })
+        Ok(DataSet { labels, data, held_out: None, columns, source: name, sha256, truth, is_simulated: false })
     }
 }
 

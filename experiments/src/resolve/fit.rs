@@ -10,7 +10,7 @@ use gmm_mcmc::GibbsError;
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Fit, LEVEL, Method};
 use crate::resolve::model::{self, At, Defaults, Written};
-use crate::resolve::point;
+use crate::resolve::{point, sampling};
 
 /// All fits, as used and as written with every default filled in, but for those that `refused` lets go.
 pub(super) fn resolve_all(
@@ -49,11 +49,16 @@ fn resolve_one(
     | config::Fit::Gradient { model: other, .. }
     | config::Fit::Gibbs { model: other, .. }) = written;
     let fields = Written::overridden(&experiment.model, other.as_ref(), &format!("{path}.model"));
+    if data.held_out.is_some() && data.data.n() <= fields.k.value {
+        let (n, k) = (data.data.n(), fields.k.value);
+        let message = format!("{n} rows are left to fit, no more than the {k} components of {path}");
+        return Err(source.error_at("holdout", message, None));
+    }
     let model = model_of(source, &fields, point::objective(written), defaults)?;
     let filled = as_used(source, &path, folder, written, &name, &model, data.data.n())?;
     let method = point::method(source, &path, &filled)?;
     let standard_errors = point::standard_errors(&filled);
-    limits(source, &path, &model, &method, standard_errors)?;
+    limits(source, &path, &model, &method, standard_errors, data)?;
     check(source, &path, &fields, &model, &method, data)?;
     Ok((Fit { name, model, method, standard_errors }, filled))
 }
@@ -78,11 +83,8 @@ fn model_of(
     }
 }
 
-/// The most restarts, chains or scans, and the most numbers that the draws of a fit may hold (64 GiB).
+/// The most restarts.
 const MOST_RESTARTS: usize = 1_000_000;
-const MOST_CHAINS: usize = 100_000;
-const MOST_SCANS: usize = 1 << 34;
-const MOST_NUMBERS: u128 = 1 << 33;
 
 /// Settings that no machine could run.
 fn limits(
@@ -91,6 +93,7 @@ fn limits(
     model: &Model,
     method: &Method,
     standard_errors: Option<StandardErrors>,
+    data: &DataSet,
 ) -> Result<(), ConfigError> {
     let within = |field: &str, value: usize, most: usize| match value <= most {
         true => Ok(()),
@@ -121,19 +124,7 @@ fn limits(
                 false => Ok(()),
             }
         }
-        Method::Gibbs(gibbs) => {
-            within("chains", gibbs.chains, MOST_CHAINS)?;
-            within("warmup", gibbs.warmup, MOST_SCANS)?;
-            within("draws", gibbs.draws, MOST_SCANS)?;
-            let numbers = (gibbs.chains as u128) * (gibbs.draws as u128) * (model.n_parameters() as u128 + 8);
-            match numbers <= MOST_NUMBERS {
-                true => Ok(()),
-                false => {
-                    let message = format!("the draws would hold {numbers} numbers, beyond the limit of {MOST_NUMBERS}");
-                    Err(source.error_at(&format!("{path}.draws"), message, None))
-                }
-            }
-        }
+        Method::Gibbs(sampling) => sampling::limits(source, path, model, data.data.n(), sampling),
     }
 }
 
@@ -151,13 +142,13 @@ fn check(
         Method::Em(em) => check_point(source, path, fields, model, em, data),
         Method::Stepwise(stepwise) => check_point(source, path, fields, model, stepwise, data),
         Method::Gradient(gradient) => check_point(source, path, fields, model, gradient, data),
-        Method::Gibbs(gibbs) => gmm_mcmc::check(model, &data.data, gibbs).map_err(|error| match &error {
+        Method::Gibbs(settings) => gmm_mcmc::check(model, &data.data, &settings.gibbs).map_err(|error| match &error {
             GibbsError::FlatPrior => source.error_at(&fields.components.path, &error, None),
-            GibbsError::Zero { name } => source.error_at(&format!("{path}.{name}"), &error, None),
             GibbsError::Seeding(_) => too_few(&error),
-            GibbsError::Rungs { .. } | GibbsError::Degenerate { .. } | GibbsError::NotFinite { .. } => {
-                source.error_at(path, &error, None)
-            }
+            _ => match sampling::place(&error) {
+                Some(field) => source.error_at(&format!("{path}.{field}"), &error, None),
+                None => source.error_at(path, &error, None),
+            },
         }),
     }
 }
@@ -246,5 +237,6 @@ fn as_used(
     | config::Fit::Gibbs { name, model, .. }) = &mut used;
     (*name, *model) = (Some(as_name.to_owned()), Some(model::written(as_model)));
     point::fill_in(source, path, folder, &mut used, as_model, n)?;
+    sampling::fill_in(&mut used, as_model, n);
     Ok(used)
 }

@@ -11,8 +11,10 @@ mod parquet;
 mod simulation;
 
 mod fit;
+mod holdout;
 mod model;
 mod point;
+mod sampling;
 mod stored;
 
 use std::path::Path;
@@ -79,12 +81,14 @@ pub(crate) fn resolve_some(
         let example = Some("for example `fits: [Em(), Gibbs()]`");
         return Err(source.error_at("fits", "there is nothing to run", example).into());
     }
+    let prior_of_k = sampling::prior_of_k(source, written.prior_of_k)?;
     let (data, used_data) = data_set(&written, source, folder, scratch)?;
+    let data = holdout::split(source, written.seed, written.holdout, data)?;
     let defaults = model::Defaults::new(&data.data);
     let (fits, used_fits) = fit::resolve_all(&written, source, folder, &data, &defaults, refused)?;
     let model = model::as_used(source, &written.model, &defaults);
     let config = config::Experiment { data: used_data, model, fits: used_fits, ..written };
-    Ok(Experiment { name: config.name.clone(), seed: config.seed, data, fits, config })
+    Ok(Experiment { name: config.name.clone(), seed: config.seed, data, fits, prior_of_k, config })
 }
 
 fn data_set(

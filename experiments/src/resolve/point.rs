@@ -8,11 +8,9 @@ use gmm_em::{
     Starts, Stepwise,
 };
 
-use gmm_mcmc::Gibbs;
-
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::Method;
-use crate::resolve::{matrix, stored};
+use crate::resolve::{matrix, sampling, stored};
 
 /// Starts of a fit whose config says nothing of them.
 const RESTARTS: usize = 20;
@@ -131,8 +129,9 @@ pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<M
             collapse: collapse_rule(collapse.as_ref()),
             singularities: policy(*singularities),
         }),
-        config::Fit::Gibbs { chains, warmup, draws, .. } => {
-            Method::Gibbs(Gibbs { chains: *chains, warmup: *warmup, draws: *draws, ..Gibbs::default() })
+        config::Fit::Gibbs { chains, warmup, draws, kind, tempering, evidence, accuracy, .. } => {
+            let computed = (evidence.as_deref(), *accuracy);
+            Method::Gibbs(sampling::settings((*chains, *warmup, *draws), *kind, *tempering, computed))
         }
     })
 }

@@ -115,6 +115,7 @@ fn draw(
         sha256: String::new(),
         labels: Some(Labels { classes, of_rows: simulation.labels }),
         data: simulation.data,
+        held_out: None,
         columns,
         truth: Some(truth),
         is_simulated: true,

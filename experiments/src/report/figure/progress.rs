@@ -6,7 +6,8 @@ use super::axis::Axis;
 use super::palette::{Color, Marker, WRONG};
 use super::panel::{Mark, Panel, svg};
 use super::{Figure, Key, stride};
-use crate::fitted::{GibbsDetail, PointDetail, PointMethod};
+use crate::fitted::{PointDetail, PointMethod};
+use crate::posterior::GibbsDetail;
 
 const WIDTH: u32 = 550;
 const HEIGHT: u32 = 260;

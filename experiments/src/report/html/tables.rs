@@ -2,13 +2,14 @@
 
 use gmm_core::{Mixture, Shape};
 use gmm_em::Objective;
-use gmm_mcmc::QuantitySummary;
+use gmm_mcmc::{Kind, QuantitySummary};
 
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
 use crate::report::figure::{Key, key_of_component};
 use crate::report::numbers::{ln, maybe, seconds, short};
+use crate::report::posteriors::{TextTable, held_out_difference};
 use crate::report::terminal::{ending, model};
 use crate::summary::Summary;
 
@@ -151,7 +152,25 @@ pub(crate) fn method(fit: &FitResult) -> String {
             };
             format!("{}, {objective}", point.method.name())
         }
-        None => "Gibbs sampling".to_owned(),
+        None => {
+            let collapsed = fit.gibbs.as_ref().filter(|gibbs| gibbs.settings.kind == Kind::Collapsed);
+            let tempering = fit.gibbs.as_ref().and_then(|gibbs| gibbs.settings.tempering);
+            let rungs = tempering.map_or(String::new(), |tempering| format!(", {} rungs", tempering.rungs));
+            format!("Gibbs sampling{}{rungs}", if collapsed.is_some() { ", collapsed" } else { "" })
+        }
+    }
+}
+
+impl From<TextTable> for Table {
+    fn from(TextTable { title, note, header, words, rows }: TextTable) -> Self {
+        let cells = |texts: Vec<String>| -> Vec<Cell> {
+            let cell = |(i, text): (usize, String)| if i < words { word(text) } else { number(text) };
+            texts.into_iter().enumerate().map(cell).collect()
+        };
+        let header = cells(header.into_iter().map(str::to_owned).collect());
+        let mut letters = note.chars();
+        let note = letters.next().map_or(String::new(), |first| first.to_uppercase().to_string() + letters.as_str());
+        Self { title, note, header, rows: rows.into_iter().map(cells).collect(), ..Self::default() }
     }
 }
 
@@ -256,11 +275,13 @@ fn covering((low, high): (f64, f64), truth: f64) -> Mark {
 pub(super) fn comparison(rows: &[Comparison]) -> Option<Table> {
     let mut header = vec![word("fit"), word("against")];
     header.extend(["ln L difference", "weights", "means", "covariances", "ARI", "90 % intervals cover"].map(number));
+    let held_out = rows.iter().any(|row| row.held_out_difference.is_some());
+    header.extend(held_out.then(|| number("held-out density, a row")));
     let rows: Vec<Vec<Cell>> = rows
         .iter()
         .map(|row| {
             let covers = row.coverage.map_or_else(|| "-".to_owned(), |c| format!("{} of {}", c.inside, c.of));
-            vec![
+            let mut cells = vec![
                 word(&row.fit),
                 word(&row.against),
                 number(maybe(row.ln_likelihood_difference, ln)),
@@ -269,7 +290,9 @@ pub(super) fn comparison(rows: &[Comparison]) -> Option<Table> {
                 number(maybe(row.max_covariance_error, short)),
                 number(maybe(row.adjusted_rand_index, short)),
                 number(covers),
-            ]
+            ];
+            cells.extend(held_out.then(|| number(held_out_difference(row))));
+            cells
         })
         .collect();
     (!rows.is_empty()).then(|| Table { header, rows, ..Table::default() })
