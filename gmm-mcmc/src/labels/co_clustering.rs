@@ -130,13 +130,16 @@ fn all_pairs(draws: &Draws, data: &Data) -> Result<SimilarityMatrix, LabelError>
     Ok(SimilarityMatrix { n, entries })
 }
 
-/// A scalar product in four sums that need not wait for each other.
+/// A scalar product in eight sums that need not wait for each other.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 4];
-    for (a, b) in a.chunks(4).zip(b.chunks(4)) {
-        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        (0..8).for_each(|i| sums[i] += a[i] * b[i]);
     }
-    (sums[0] + sums[1]) + (sums[2] + sums[3])
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 /// Pairs of different rows, each with the same probability.
