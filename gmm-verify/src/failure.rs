@@ -67,4 +67,7 @@ pub enum Failure {
     /// Rungs of a ladder cannot start as draws of the joint distribution.
     #[error("tempered chains have no stationary start: their hot rungs are no draws of a posterior")]
     Tempered,
+    /// Any of these that was written down as words and read again.
+    #[error("{0}")]
+    Stored(String),
 }

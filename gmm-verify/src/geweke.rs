@@ -82,7 +82,7 @@ pub struct Quantiles {
     pub function: String,
     /// Of independent draws, at 1 %, 2 %, .., 99 %.
     pub draws: Vec<f64>,
-    /// Of the states of the chains.
+    /// Of states of the chains, at most 50 of each.
     pub chains: Vec<f64>,
 }
 
@@ -245,44 +245,120 @@ pub(crate) fn simulations_from(
 /// distribution: a two-sample t-test (Welch 1947) of the mean of `u`, `(u - 1/2)^2` and products, in which one chain counts as one
 /// observation, its mean. So autocorrelation is accounted for, whatever it is.
 pub fn compare(model: &Model, simulations: &Simulations) -> JointTest {
-    let mut failures = Vec::new();
-    let draws = successes("draw", &simulations.draws, &mut failures);
-    let chains = successes("chain", &simulations.chains, &mut failures);
-    let names = functions(model);
-    let (first, second) = draws.split_at(draws.len() / 2);
+    let reference = Reference::new(model, &simulations.draws);
+    let reduced =
+        |chain: &Result<Vec<Vec<f64>>, Failure>| chain.as_ref().map(|c| reference.reduce(c)).map_err(Clone::clone);
+    reference.compare(&simulations.chains.iter().map(reduced).collect::<Vec<_>>())
+}
 
-    let mapped: Vec<Mapped> = (0..names.len())
-        .map(|f| {
-            let mut reference: Vec<f64> = first.iter().map(|draw| draw[f]).collect();
-            reference.sort_by(f64::total_cmp);
-            let map = |value: f64| {
-                let below = reference.partition_point(|x| *x < value);
-                let up_to = reference.partition_point(|x| *x <= value);
+/// The most states of a chain that quantiles are taken of.
+const MOST_STATES: usize = 50;
+
+/// What the comparison needs of a chain, which is far less than its states.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reduced {
+    /// The mean over the states of what each test compares.
+    pub means: Vec<f64>,
+    /// The functions (states x functions) of at most 50 states, evenly spaced.
+    pub states: Vec<Vec<f64>>,
+}
+
+/// The independent draws, that chains are compared with: once they are made a chain can be reduced as soon as it ends.
+#[derive(Debug, Clone)]
+pub struct Reference<'a> {
+    names: Vec<String>,
+    tests: Vec<Tested>,
+    draws: Vec<&'a Vec<f64>>,
+    /// Each function at the first half of the draws, in order.
+    sorted: Vec<Vec<f64>>,
+    failures: Vec<(&'static str, u64, Failure)>,
+}
+
+/// One test: its functions, of which the second is used by products alone.
+#[derive(Debug, Clone)]
+struct Tested {
+    moment: Moment,
+    first: usize,
+    second: usize,
+}
+
+impl Tested {
+    fn of(&self, u: f64, v: f64) -> f64 {
+        match self.moment {
+            Moment::Location => u,
+            Moment::Spread => (u - 0.5).powi(2),
+            Moment::With(_) => (u - 0.5) * (v - 0.5),
+        }
+    }
+}
+
+impl<'a> Reference<'a> {
+    /// Of all draws.
+    pub fn new(model: &Model, draws: &'a [Result<Vec<f64>, Failure>]) -> Self {
+        let mut failures = Vec::new();
+        let draws = successes("draw", draws, &mut failures);
+        let names = functions(model);
+        let mut tests = Vec::new();
+        for f in 0..names.len() {
+            tests.extend([Moment::Location, Moment::Spread].map(|moment| Tested { moment, first: f, second: f }));
+        }
+        let product = |(a, b): (usize, usize)| Tested { moment: Moment::With(names[b].clone()), first: a, second: b };
+        tests.extend(pairs(&names).into_iter().map(product));
+        let sorted = |f: usize| {
+            let mut values: Vec<f64> = draws[..draws.len() / 2].iter().map(|draw| draw[f]).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        Self { sorted: (0..names.len()).map(sorted).collect(), names, tests, draws, failures }
+    }
+
+    /// What the comparison needs of the states of a chain.
+    pub fn reduce(&self, chain: &[Vec<f64>]) -> Reduced {
+        let step = chain.len().div_ceil(MOST_STATES).max(1);
+        let mapped = self.mapped(chain.iter());
+        Reduced {
+            means: self.values(&mapped).map(|values| values.iter().sum::<f64>() / chain.len() as f64).collect(),
+            states: chain.iter().skip(step - 1).step_by(step).cloned().collect(),
+        }
+    }
+
+    /// The comparison of [`compare`] with chains that were reduced, in order.
+    pub fn compare(&self, chains: &[Result<Reduced, Failure>]) -> JointTest {
+        let mut failures = self.failures.clone();
+        let chains = successes("chain", chains, &mut failures);
+        let second = self.mapped(self.draws[self.draws.len() / 2..].iter().copied());
+        let tests = self.tests.iter().zip(self.values(&second)).enumerate().map(|(i, (tested, draws))| {
+            let means: Vec<f64> = chains.iter().map(|chain| chain.means[i]).collect();
+            test(&self.names[tested.first], tested.moment.clone(), &draws, &means)
+        });
+        let tests = tests.collect();
+        let quantiles = self.names.iter().enumerate().map(|(f, function)| Quantiles {
+            function: function.clone(),
+            draws: percentiles(self.draws.iter().map(|draw| draw[f]).collect()),
+            chains: percentiles(chains.iter().flat_map(|chain| chain.states.iter().map(|state| state[f])).collect()),
+        });
+        JointTest { failures, tests, quantiles: quantiles.collect() }
+    }
+
+    /// States mapped to (0, 1): functions x states.
+    fn mapped<'b>(&self, states: impl Iterator<Item = &'b Vec<f64>> + Clone) -> Vec<Vec<f64>> {
+        let map = |(f, reference): (usize, &Vec<f64>)| {
+            let map = |state: &Vec<f64>| {
+                let below = reference.partition_point(|x| *x < state[f]);
+                let up_to = reference.partition_point(|x| *x <= state[f]);
                 (0.5 * (below + up_to) as f64 + 0.5) / (reference.len() + 1) as f64
             };
-            Mapped {
-                draws: second.iter().map(|draw| map(draw[f])).collect(),
-                chains: chains.iter().map(|chain| chain.iter().map(|state| map(state[f])).collect()).collect(),
-            }
-        })
-        .collect();
+            states.clone().map(map).collect()
+        };
+        self.sorted.iter().enumerate().map(map).collect()
+    }
 
-    let mut tests = Vec::new();
-    for (f, name) in names.iter().enumerate() {
-        let both = (&mapped[f], &mapped[f]);
-        tests.push(test(name, Moment::Location, both, |u, _| u));
-        tests.push(test(name, Moment::Spread, both, |u, _| (u - 0.5).powi(2)));
+    /// What each test compares, at mapped states.
+    fn values(&self, mapped: &[Vec<f64>]) -> impl Iterator<Item = Vec<f64>> {
+        self.tests.iter().map(move |tested| {
+            mapped[tested.first].iter().zip(&mapped[tested.second]).map(|(u, v)| tested.of(*u, *v)).collect()
+        })
     }
-    for (a, b) in pairs(&names) {
-        let product = |u: f64, v: f64| (u - 0.5) * (v - 0.5);
-        tests.push(test(&names[a], Moment::With(names[b].clone()), (&mapped[a], &mapped[b]), product));
-    }
-    let quantiles = names.into_iter().enumerate().map(|(f, function)| Quantiles {
-        function,
-        draws: percentiles(draws.iter().map(|draw| draw[f]).collect()),
-        chains: percentiles(chains.iter().flat_map(|chain| chain.iter().map(|state| state[f])).collect()),
-    });
-    JointTest { failures, tests, quantiles: quantiles.collect() }
 }
 
 fn successes<'a, T>(
@@ -300,19 +376,9 @@ fn successes<'a, T>(
     successes
 }
 
-/// A function mapped to (0, 1).
-struct Mapped {
-    draws: Vec<f64>,
-    chains: Vec<Vec<f64>>,
-}
-
-fn test(name: &str, moment: Moment, (a, b): (&Mapped, &Mapped), of: impl Fn(f64, f64) -> f64) -> Test {
-    let values = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(u, v)| of(*u, *v)).collect::<Vec<f64>>();
-    let draws = values(&a.draws, &b.draws);
-    let means: Vec<f64> =
-        a.chains.iter().zip(&b.chains).map(|(a, b)| values(a, b).iter().sum::<f64>() / a.len() as f64).collect();
-    let (mean, error) = mean_and_squared_error(&draws);
-    let (chain_mean, chain_error) = mean_and_squared_error(&means);
+fn test(name: &str, moment: Moment, draws: &[f64], means: &[f64]) -> Test {
+    let (mean, error) = mean_and_squared_error(draws);
+    let (chain_mean, chain_error) = mean_and_squared_error(means);
     let (n, r) = (draws.len() as f64, means.len() as f64);
     let (total, difference) = (error + chain_error, chain_mean - mean);
     let dof = total * total / (error * error / (n - 1.0) + chain_error * chain_error / (r - 1.0));
