@@ -250,6 +250,31 @@ fn results_that_are_never_finished_leave_the_old_ones_and_are_replaced_by_the_ne
 }
 
 #[test]
+fn a_kept_file_is_that_of_the_killed_run_else_a_copy_of_that_of_the_results() {
+    let out = tempdir().unwrap();
+    let start = || ResultsDir::create_keeping(out.path(), "run", "kept").unwrap();
+    let none = start();
+    assert_eq!(entries(none.path()), [".gmm-results"]);
+    none.write("kept", b"first").unwrap();
+    none.write("other", b"").unwrap();
+    none.finish().unwrap();
+
+    // The complete results stay as they are.
+    let copied = start();
+    assert_eq!(entries(copied.path()), [".gmm-results", "kept"]);
+    copied.write("kept", b"second").unwrap();
+    fs::create_dir(copied.path().join("draws")).unwrap();
+    assert_eq!(fs::read(out.path().join("run/kept")).unwrap(), b"first");
+    drop(copied);
+
+    let killed = start();
+    assert_eq!(entries(killed.path()), [".gmm-results", "kept"]);
+    assert_eq!(fs::read(killed.path().join("kept")).unwrap(), b"second");
+    drop(killed);
+    assert_eq!(entries(ResultsDir::create(out.path(), "run").unwrap().path()), [".gmm-results"]);
+}
+
+#[test]
 fn old_results_come_back_after_a_death_between_the_two_renames() {
     for open in [(|out: &Path| drop(ResultsDir::create(out, "run").unwrap())) as fn(&Path), |out| {
         assert_eq!(ResultsDir::latest(out, "run").unwrap(), Some(out.join("run")))

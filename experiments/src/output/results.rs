@@ -51,6 +51,21 @@ impl ResultsDir {
     /// process; [`OutputError::NotResults`] if `out_dir/name` is something that no run wrote;
     /// [`OutputError::Io`].
     pub fn create(out_dir: &Path, name: &str) -> Result<Self, OutputError> {
+        Self::start(out_dir, name, None)
+    }
+
+    /// As [`create`](ResultsDir::create), but the hidden folder holds the file `kept` of a run that was killed, else a copy of
+    /// that of the complete results, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](ResultsDir::create).
+    pub fn create_keeping(out_dir: &Path, name: &str, kept: &str) -> Result<Self, OutputError> {
+        check_name(kept)?;
+        Self::start(out_dir, name, Some(kept))
+    }
+
+    fn start(out_dir: &Path, name: &str, kept: Option<&str>) -> Result<Self, OutputError> {
         check_name(name)?;
         if !exists(out_dir)? {
             fs::create_dir_all(out_dir)
@@ -61,8 +76,7 @@ impl ResultsDir {
         let lock = places.lock()?;
         places.recover()?;
         places.check_replaceable()?;
-        remove(&places.partial)?;
-        fs::create_dir(&places.partial).map_err(OutputError::io("create the folder", &places.partial))?;
+        places.clear(kept)?;
         write_whole(&places.partial.join(MARK), MARK_TEXT)?;
         Ok(Self { places, _lock: lock })
     }
@@ -195,6 +209,30 @@ impl Places {
         } else {
             Ok(())
         }
+    }
+
+    /// An empty folder to write into, but for a file that is kept. Needs the lock.
+    fn clear(&self, kept: Option<&str>) -> Result<(), OutputError> {
+        // Not a link to a folder, which is somebody else's.
+        let is_folder = fs::symlink_metadata(&self.partial).is_ok_and(|found| found.is_dir());
+        if kept.is_none() || !is_folder {
+            remove(&self.partial)?;
+            fs::create_dir(&self.partial).map_err(OutputError::io("create the folder", &self.partial))?;
+        }
+        let Some(kept) = kept else { return Ok(()) };
+        for entry in fs::read_dir(&self.partial).map_err(OutputError::io("read", &self.partial))? {
+            let entry = entry.map_err(OutputError::io("read", &self.partial))?;
+            if entry.file_name() != kept {
+                remove(&entry.path())?;
+            }
+        }
+        let (file, older) = (self.partial.join(kept), self.results.join(kept));
+        if !exists(&file)? && exists(&older)? {
+            // Under another name until it is whole.
+            let copy = self.partial.join(format!("{kept}.tmp"));
+            fs::copy(&older, &copy).and_then(|_| fs::rename(&copy, &file)).map_err(OutputError::io("copy", &older))?;
+        }
+        Ok(())
     }
 
     /// Results and empty folders may be replaced; anything else may be somebody's work.
