@@ -18,6 +18,7 @@ use crate::resolve::{LoadError, load};
 use crate::run::run;
 use crate::select::{SelectArgs, load_grid, select};
 use crate::summary::Summary;
+use crate::verify::{Plan, VerifyArgs, kept, verify};
 use crate::write::Writer;
 
 /// Fits Gaussian mixture models to simulated or real data by EM and Gibbs sampling, and compares what each recovered.
@@ -55,6 +56,8 @@ enum Command {
     Check(CheckArgs),
     /// Fits a grid of component counts and covariance structures, and names the best by BIC, ICL and AIC.
     Select(SelectArgs),
+    /// Tests whether the samplers of an experiment sample their posteriors, and whether the optima of its point estimates are optima.
+    Verify(VerifyArgs),
     /// Measures how fast EM and Gibbs sampling run on this machine.
     Bench(BenchArgs),
 }
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run_all(&args),
         Command::Check(args) => check_all(&args),
         Command::Select(args) => run_select(&args),
+        Command::Verify(args) => run_verify(&args),
         Command::Bench(args) => run_bench(&args),
     };
     match done {
@@ -187,6 +191,40 @@ fn run_select(args: &SelectArgs) -> Result<bool, Failure> {
         say(&mut std::io::stdout(), &format!("Results in {}", path.display()));
     }
     Ok(selection.failures.is_empty())
+}
+
+fn run_verify(args: &VerifyArgs) -> Result<bool, Failure> {
+    let pool = pool(args.threads)?;
+    let scratch = args.scratch.as_deref().unwrap_or(&args.out);
+    let experiment = pool.install(|| load(&args.config, args.seed, scratch)).map_err(wrong)?;
+    let plan = Plan::new(&experiment, args).map_err(|error| Failure::Input(miette::Report::msg(error)))?;
+    let bars = std::io::stderr().is_terminal() && !args.quiet;
+    let line = |line: &str| {
+        if !args.quiet {
+            say(&mut std::io::stderr(), line);
+        }
+    };
+    let verified = pool.install(|| verify(&experiment, &plan, args, bars, &line));
+    let written = verified.map(|verified| {
+        if !args.quiet || verified.path.is_err() || !verified.summary.verdict.clean {
+            say(&mut std::io::stdout(), &report::verification(&verified.summary));
+        }
+        verified.path.map(|path| (path, verified.summary.verdict.clean))
+    });
+    let (path, clean) = written.and_then(|written| written).map_err(|error| {
+        let kept = kept(args, &experiment.name);
+        let goes_on = match kept.exists() {
+            true => {
+                format!("; what was computed before is in {}, and the same command goes on from there", kept.display())
+            }
+            false => String::new(),
+        };
+        Failure::Running(miette::Report::msg(format!("{error}{goes_on}")))
+    })?;
+    if !args.quiet {
+        say(&mut std::io::stdout(), &format!("Results in {}", path.display()));
+    }
+    Ok(clean)
 }
 
 fn pool(threads: Option<u16>) -> Result<rayon::ThreadPool, Failure> {

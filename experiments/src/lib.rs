@@ -35,6 +35,7 @@ mod write;
 
 mod bench;
 mod select;
+mod verify;
 
 pub mod cli;
 

@@ -10,6 +10,8 @@ mod density;
 mod progress;
 mod scatter;
 
+pub(super) mod verification;
+
 use gmm_core::{Data, Mixture};
 use rayon::prelude::*;
 

@@ -4,6 +4,7 @@ mod points;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod verification;
 
 use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior, context};
@@ -18,6 +19,7 @@ use crate::report::posteriors;
 use crate::summary::Summary;
 pub(crate) use tables::method;
 use tables::{Cell, Table};
+pub(crate) use verification::verification_page;
 
 /// The page; without scripts, links or anything from elsewhere.
 ///
@@ -55,17 +57,18 @@ pub(crate) fn html(experiment: &Experiment, outcome: &Outcome, summary: &Summary
         progress => values(progress),
         config => config::to_ron(&experiment.config),
     };
-    render(page).map_err(|error| format!("{error:#}"))
+    render("page.html", page).map_err(|error| format!("{error:#}"))
 }
 
-fn render(page: Value) -> Result<String, minijinja::Error> {
+fn render(template: &str, page: Value) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // Names that end in .html switch escaping on.
     environment.add_template("style.html", include_str!("style.html"))?;
     environment.add_template("parts.html", include_str!("parts.html"))?;
     environment.add_template("page.html", include_str!("page.html"))?;
-    environment.get_template("page.html")?.render(page)
+    environment.add_template("verification.html", include_str!("verification.html"))?;
+    environment.get_template(template)?.render(page)
 }
 
 /// What is known about the data, as pairs of a word and a text.

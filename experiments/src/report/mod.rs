@@ -7,8 +7,10 @@ mod numbers;
 mod posteriors;
 mod selection;
 mod terminal;
+mod verification;
 
-pub(crate) use html::html;
+pub(crate) use html::{html, verification_page};
 pub(crate) use names::listed;
 pub(crate) use selection::selection;
 pub(crate) use terminal::terminal;
+pub(crate) use verification::verification;

@@ -48,6 +48,7 @@ pub(super) enum Mark {
     Covers,
     Misses,
     Alert,
+    Found,
 }
 
 impl Mark {
@@ -57,6 +58,7 @@ impl Mark {
             Mark::Covers => ("good", "\u{2713}", "covers the truth"),
             Mark::Misses => ("bad", "\u{2717}", "does not cover the truth"),
             Mark::Alert => ("bad", "!", "beyond its limit"),
+            Mark::Found => ("bad", "\u{2717}", "a finding"),
         }
     }
 }
