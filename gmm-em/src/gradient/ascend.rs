@@ -36,6 +36,38 @@ impl State {
     }
 }
 
+/// What an optimiser that knows no curvature has yet to gain: along a direction that hardly curves, and has hardly a slope, it
+/// gains little in a step and much in the end.
+struct Tail {
+    /// The objective at the end of the last three windows.
+    ends: [f64; 3],
+    left: f64,
+}
+
+impl Tail {
+    /// Iterations of a window.
+    const WINDOW: usize = 20;
+
+    fn new(objective: f64) -> Self {
+        Self { ends: [f64::NAN, f64::NAN, objective], left: f64::INFINITY }
+    }
+
+    /// What is left after an iteration, if the gains of windows go on as a geometric series (Aitken): infinite until there are two
+    /// windows, or where gains do not shrink.
+    fn after(&mut self, iterations: usize, objective: f64) -> f64 {
+        if iterations.is_multiple_of(Self::WINDOW) {
+            self.ends = [self.ends[1], self.ends[2], objective];
+            let (before, last) = ((self.ends[0] - self.ends[1]).abs(), (self.ends[1] - self.ends[2]).abs());
+            self.left = match last {
+                gain if gain <= ROUNDING * (1.0 + objective.abs()) => 0.0,
+                gain if gain < before => gain * gain / (before - gain),
+                _ => f64::INFINITY,
+            };
+        }
+        self.left
+    }
+}
+
 /// Ascends from `start` (of the model's structure) in [`Coordinates`](crate::Coordinates), calling `progress(iteration,
 /// objective)` at each record. Minibatches are drawn from `streams`, which nothing else uses.
 ///
@@ -78,6 +110,7 @@ pub fn ascend(
     let (mut iterations, mut trace, mut expected) = (0, Vec::new(), f64::INFINITY);
     // Twice in a row: a step in which the optimiser knows little of the curvature can be short by accident.
     let mut was_small = false;
+    let mut tail = Tail::new(n * point.value);
     let ended: Result<Stop, CollapseReason> = loop {
         if iterations % log_every == 0 {
             let objective = match loss.is_sampled() {
@@ -110,7 +143,8 @@ pub fn ascend(
         iterations += 1;
         let (gain, bound) = (n * (before - point.value).abs(), settings.tolerance * (1.0 + n * point.value.abs()));
         let small = !loss.is_sampled() && gain <= bound && expected <= bound;
-        if small && was_small {
+        let slow = matches!(state, State::Adam(_)) && tail.after(iterations, n * point.value) > bound;
+        if small && was_small && !slow {
             break Ok(Stop::Converged);
         }
         was_small = small;
