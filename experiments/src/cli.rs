@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use gmm_mcmc::Kind;
+use gmm_mcmc::{Kind, Relabelling};
 
 use crate::bench::{BenchArgs, BenchError, bench};
 use crate::experiment::{Experiment, Fit, Method, Sampling};
 use crate::fitted::Outcome;
 use crate::output::{OutputError, ResultsDir};
-use crate::posterior::method;
+use crate::posterior::{loss, method};
 use crate::progress::Progress;
 use crate::report::{self, listed, terminal};
 use crate::resolve::{LoadError, load};
@@ -277,7 +277,8 @@ fn describe(fit: &Fit) -> String {
     format!("  {}: {k} components, {tying} {shape} covariance, {p} parameters; {how}", fit.name)
 }
 
-fn described(Sampling { gibbs, evidence, accuracy }: &Sampling) -> String {
+fn described(sampling: &Sampling) -> String {
+    let Sampling { gibbs, evidence, accuracy, relabelling, partition, checks, .. } = sampling;
     let kind = if gibbs.kind == Kind::Collapsed { "collapsed Gibbs" } else { "Gibbs" };
     let rungs = gibbs.tempering.map_or(String::new(), |tempering| format!(" of {} rungs", tempering.rungs));
     let (chains, warmup, draws) = (gibbs.chains, gibbs.warmup, gibbs.draws);
@@ -288,6 +289,15 @@ fn described(Sampling { gibbs, evidence, accuracy }: &Sampling) -> String {
     }
     if *accuracy {
         text.push_str("; WAIC and leave-one-out");
+    }
+    if *relabelling == Relabelling::Stephens {
+        text.push_str("; labels by Stephens\u{2019} algorithm");
+    }
+    if let Some(found) = partition {
+        text.push_str(&format!("; partition by {}", loss(*found)));
+    }
+    if !checks.is_empty() {
+        text.push_str(&format!("; {} predictive check{}", checks.len(), if checks.len() == 1 { "" } else { "s" }));
     }
     text
 }

@@ -31,6 +31,8 @@ pub struct Comparison {
     pub held_out_se: Option<f64>,
     /// The adjusted Rand index of the classifications (of the known labels where there are any).
     pub adjusted_rand_index: Option<f64>,
+    /// That of the partition with the least posterior expected loss and the known labels.
+    pub partition_adjusted_rand_index: Option<f64>,
     /// Of the 90 % intervals of a posterior, or from standard errors: how many cover the true weights, means and covariances.
     pub coverage: Option<Coverage>,
 }
@@ -58,17 +60,26 @@ pub fn compare(data: &DataSet, fits: &[FitResult]) -> Vec<Comparison> {
     for fit in fits {
         let labels = data.labels.as_ref();
         let ari = labels.map(|labels| adjusted_rand_index(&fit.classification, &labels.of_rows));
+        let partition = fit.gibbs.as_ref().and_then(|gibbs| gibbs.partition());
+        let of_partition =
+            partition.zip(labels).map(|(found, labels)| adjusted_rand_index(&found.estimate.clusters, &labels.of_rows));
         if let Some(truth) = &data.truth {
             rows.push(Comparison {
                 against_kind: "truth",
                 ln_likelihood_difference: truth_ln_likelihood.map(|ln| fit.ln_likelihood - ln),
                 adjusted_rand_index: ari,
+                partition_adjusted_rand_index: of_partition,
                 coverage: coverage(fit, truth),
                 ..distances(&data.data, &fit.name, &fit.mixture, "truth", truth)
             });
             rows.last_mut().into_iter().for_each(|row| row.predict(score(fit), truth_score.as_ref()));
         } else if ari.is_some() {
-            rows.push(Comparison { against_kind: "labels", adjusted_rand_index: ari, ..empty(&fit.name, "labels") });
+            rows.push(Comparison {
+                against_kind: "labels",
+                adjusted_rand_index: ari,
+                partition_adjusted_rand_index: of_partition,
+                ..empty(&fit.name, "labels")
+            });
         }
     }
     for (i, fit) in fits.iter().enumerate() {
@@ -110,6 +121,7 @@ fn empty(fit: &str, against: &str) -> Comparison {
         held_out_difference: None,
         held_out_se: None,
         adjusted_rand_index: None,
+        partition_adjusted_rand_index: None,
         coverage: None,
     }
 }

@@ -4,11 +4,16 @@ use std::io::{self, Write};
 
 use gmm_core::{Data, Label, Mixture, Model};
 use gmm_em::{Ascent, Em, Gradient, Plan, StandardErrors, Stepwise};
-use gmm_mcmc::Gibbs;
 use gmm_mcmc::evidence::{Estimate, PriorOfK};
+use gmm_mcmc::predictive::Statistic;
+use gmm_mcmc::{Gibbs, PartitionLoss, Relabelling};
 
 use crate::config;
 use crate::rows::Classes;
+
+/// Pairs of rows of which it is computed how probable it is that they belong together, where there are too many rows for
+/// all pairs.
+pub(crate) const PAIRS: usize = 1000;
 
 /// The probability with which intervals are to cover.
 pub(crate) const LEVEL: f64 = 0.9;
@@ -141,6 +146,14 @@ pub struct Sampling {
     pub evidence: Vec<Estimate>,
     /// Whether WAIC and leave-one-out cross-validation are computed.
     pub accuracy: bool,
+    /// How label switching is undone.
+    pub relabelling: Relabelling,
+    /// Whether it is computed how well components keep their labels: it is, unless that takes more than a few seconds.
+    pub identifiability: bool,
+    /// By which loss the rows are partitioned, if they are.
+    pub partition: Option<PartitionLoss>,
+    /// Statistics by which replicated data are compared with those observed.
+    pub checks: Vec<Statistic>,
 }
 
 impl Method {

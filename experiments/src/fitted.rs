@@ -1,7 +1,9 @@
 //! What a fit recovered, with everything that a report needs.
 
 use gmm_core::{Label, Mixture, Model, Shape, Structure};
-use gmm_em::{Criteria, Mode, NoStandardErrors, Objective, Restart, Singularities, Singularity, Stop, Uncertainty};
+use gmm_em::{
+    Criteria, Mode, NoStandardErrors, Objective, Restart, Singularities, Singularity, StandardErrors, Stop, Uncertainty,
+};
 use gmm_mcmc::predictive::{LogScore, PredictiveError};
 
 use crate::posterior::GibbsDetail;
@@ -121,6 +123,13 @@ impl PointMethod {
     }
 }
 
+/// The parts of the name of a quantity: `means[0,1]` is `means` at 0 and 1.
+pub(crate) fn indices(name: &str) -> Option<(&str, Vec<usize>)> {
+    let (head, rest) = name.split_once('[')?;
+    let at = rest.trim_end_matches(']').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+    Some((head, at))
+}
+
 impl FitResult {
     /// The word for the method in results.
     pub fn method(&self) -> &'static str {
@@ -155,6 +164,18 @@ impl FitResult {
         Some((interval.lower, interval.upper))
     }
 
+    /// How well a component keeps its label, of a posterior where that was computed; 0 if no row is assigned to it.
+    pub(crate) fn identifiability(&self, component: usize) -> Option<f64> {
+        let scores = &self.gibbs.as_ref()?.identifiability()?.by_component;
+        scores.get(component).map(|score| score.unwrap_or(0.0))
+    }
+
+    /// The standard errors of a point estimate, if they come from the observed information.
+    pub(crate) fn observed(&self) -> Option<&Uncertainty> {
+        let found = self.point.as_ref()?.uncertainty.as_ref()?.as_ref().ok();
+        found.filter(|found| found.how == StandardErrors::Observed)
+    }
+
     /// Why a point estimate has no standard errors though they were asked for.
     pub(crate) fn without_standard_errors(&self) -> Option<String> {
         let point = self.point.as_ref()?;
@@ -182,8 +203,7 @@ impl FitResult {
     /// The true value of a reported quantity of a component, by its name, where this model has that parameter: a shared
     /// covariance only if the truth shares one, an isotropic one only if the truth's is.
     pub(crate) fn true_value(&self, name: &str, truth: &Mixture) -> Option<f64> {
-        let (head, rest) = name.split_once('[')?;
-        let at: Vec<usize> = rest.trim_end_matches(']').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let (head, at) = indices(name)?;
         let component = *at.first().filter(|k| **k < truth.k() && self.mixture.k() == truth.k())?;
         match (head, at.len()) {
             ("weights", 1) => Some(truth.weights()[component]),

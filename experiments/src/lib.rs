@@ -26,6 +26,7 @@ mod warnings;
 
 mod compare;
 mod components;
+mod reconciled;
 mod summary;
 
 mod report;
@@ -42,7 +43,7 @@ pub mod cli;
 pub use compare::{Comparison, compare};
 pub use experiment::{DataSet, Experiment, Fit, HeldOut, Labels, Method, Sampling};
 pub use fitted::{FailedFit, FitResult, Outcome, PointDetail, PointMethod};
-pub use posterior::{EvidenceFound, GibbsDetail, GibbsSeconds};
+pub use posterior::{EvidenceFound, GibbsDetail, GibbsSeconds, PartitionFound};
 pub use resolve::{LoadError, load, resolve};
 pub use run::run;
 pub use summary::Summary;

@@ -1,8 +1,11 @@
 //! The posterior of a fit: its draws and what was computed from them.
 
 use gmm_mcmc::evidence::{Estimate, Evidence, NoEvidence};
-use gmm_mcmc::predictive::{PredictiveAccuracy, PredictiveError};
-use gmm_mcmc::{Draws, Gibbs, Kind, Levels, QuantitySummary, Swaps};
+use gmm_mcmc::predictive::{Check, CheckError, PredictiveAccuracy, PredictiveError};
+use gmm_mcmc::{
+    CoClustering, Draws, Gibbs, Identifiability, Kind, LabelError, Levels, PartitionEstimate, PartitionLoss,
+    QuantitySummary, StephensReport, Swaps,
+};
 use serde::Serialize;
 
 /// The posterior that Gibbs sampling drew from.
@@ -16,12 +19,48 @@ pub struct GibbsDetail {
     pub quantities: Vec<QuantitySummary>,
     /// The level of each chain.
     pub levels: Levels,
+    /// How relabelling by Stephens' algorithm went, if it was asked for; else labels are those of ECR.
+    pub stephens: Option<StephensReport>,
+    /// How well components, as listed, keep their labels; `None` where that takes too long.
+    pub identifiability: Option<Result<Identifiability, LabelError>>,
+    /// The partition of the rows, or why there is none; `None` where none was asked for.
+    pub partition: Option<Result<PartitionFound, LabelError>>,
+    /// Predictive checks, or why there are none; empty where none were asked for.
+    pub checks: Result<Vec<Check>, CheckError>,
     /// The estimates of the evidence that were asked for.
     pub evidence: Vec<EvidenceFound>,
     /// WAIC and leave-one-out cross-validation, or why there are none; `None` where they were not asked for.
     pub accuracy: Option<Result<PredictiveAccuracy, PredictiveError>>,
     /// How long it took, by phase.
     pub seconds: GibbsSeconds,
+}
+
+/// What the draws say of the rows without labels.
+#[derive(Debug, Clone)]
+pub struct PartitionFound {
+    /// What a wrong partition costs.
+    pub loss: PartitionLoss,
+    /// The partition with the least expected loss.
+    pub estimate: PartitionEstimate,
+    /// How probable it is that rows come from the same component.
+    pub co_clustering: CoClustering,
+}
+
+impl PartitionFound {
+    /// The rows of each cluster.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        let mut sizes = vec![0; self.estimate.n_clusters];
+        self.estimate.clusters.iter().for_each(|cluster| sizes[usize::from(*cluster)] += 1);
+        sizes
+    }
+}
+
+/// The loss of a partition, in words.
+pub(crate) fn loss(loss: PartitionLoss) -> &'static str {
+    match loss {
+        PartitionLoss::VariationOfInformation => "variation of information",
+        PartitionLoss::Binder => "Binder\u{2019}s loss",
+    }
 }
 
 /// An estimate of the evidence, or why there is none.
@@ -63,12 +102,18 @@ pub struct GibbsSeconds {
     pub starts: f64,
     /// Warm-up and draws of all chains: scans, relabelling, storing.
     pub sampling: f64,
+    /// Relabelling by Stephens' algorithm, where it was asked for, and how well components keep their labels.
+    pub labels: f64,
     /// Posterior means, summaries and diagnostics of every quantity.
     pub summaries: f64,
     /// Estimates of the evidence.
     pub evidence: f64,
     /// WAIC and leave-one-out cross-validation.
     pub accuracy: f64,
+    /// The partition and co-clustering.
+    pub partition: f64,
+    /// Predictive checks.
+    pub checks: f64,
 }
 
 /// How the ladders of all chains exchanged states.
@@ -108,6 +153,21 @@ impl GibbsDetail {
             Kind::Blocked => "blocked",
             Kind::Collapsed => "collapsed",
         }
+    }
+
+    /// How well components keep their labels, where that was computed.
+    pub(crate) fn identifiability(&self) -> Option<&Identifiability> {
+        self.identifiability.as_ref()?.as_ref().ok()
+    }
+
+    /// The partition, where there is one.
+    pub(crate) fn partition(&self) -> Option<&PartitionFound> {
+        self.partition.as_ref()?.as_ref().ok()
+    }
+
+    /// The predictive checks that were made.
+    pub(crate) fn checks(&self) -> &[Check] {
+        self.checks.as_ref().map_or(&[], Vec::as_slice)
     }
 
     /// The swaps of each tempered chain.

@@ -8,12 +8,12 @@ use gmm_em::{
     Uncertainty, uncertainty,
 };
 use gmm_mcmc::evidence::evidence;
-use gmm_mcmc::predictive::{LogScore, predictive_accuracy};
-use gmm_mcmc::{levels, sample};
+use gmm_mcmc::predictive::{Checks, LogScore, predictive_accuracy, predictive_checks};
+use gmm_mcmc::{Draws, LabelError, PartitionLoss, PartitionSearch, Relabelling, levels, sample};
 
-use crate::experiment::{Experiment, Fit, LEVEL, Method, Sampling};
+use crate::experiment::{Experiment, Fit, LEVEL, Method, PAIRS, Sampling};
 use crate::fitted::{FailedFit, FitResult, PointDetail, PointMethod};
-use crate::posterior::{EvidenceFound, GibbsDetail, GibbsSeconds};
+use crate::posterior::{EvidenceFound, GibbsDetail, GibbsSeconds, PartitionFound};
 use crate::progress::Progress;
 
 /// Restarts of the EM that finds where chains start.
@@ -158,27 +158,71 @@ fn run_gibbs(
     let mut draws =
         sample(model, data, gibbs, &optima, &chains, &|step| progress.gibbs(step)).map_err(|e| e.to_string())?;
     let sampled = lap();
+    let stephens = match sampling.relabelling {
+        Relabelling::Ecr => None,
+        Relabelling::Stephens => Some(draws.relabel_stephens(data).map_err(|e| format!("relabelling: {e}"))?),
+    };
     let not_a_mixture = || "the posterior means are not a mixture: a covariance lost its last digits".to_owned();
     if let Some(order) = truth.and_then(|truth| match_mixture(&draws.mean_mixture()?, truth)) {
         draws.reorder(&order);
     }
     let mixture = draws.mean_mixture().ok_or_else(not_a_mixture)?;
     let order = draws.order().to_vec();
+    let identifiability = sampling.identifiability.then(|| draws.identifiability(data));
+    let labels = lap();
     let quantities = draws.summaries();
     let levels = levels(&draws);
     let summaries = lap();
-    let streams = streams.named("evidence");
+    let of_evidence = streams.named("evidence");
     let estimates = sampling.evidence.iter().map(|how| {
-        let result = evidence(data, &draws, how, &streams);
+        let result = evidence(data, &draws, how, &of_evidence);
         EvidenceFound { how: how.clone(), result }
     });
     let found: Vec<EvidenceFound> = estimates.collect();
     let evidence = lap();
     let accuracy = sampling.accuracy.then(|| predictive_accuracy(&draws, data));
-    let seconds = GibbsSeconds { starts, sampling: sampled, summaries, evidence, accuracy: lap() };
-    let settings = gibbs.clone();
-    let detail = GibbsDetail { settings, draws, quantities, levels, evidence: found, accuracy, seconds };
+    let predicted = lap();
+    let partition = sampling.partition.map(|loss| partition(&draws, data, loss, streams));
+    let partitioned = lap();
+    let checks = match sampling.checks.as_slice() {
+        [] => Ok(Vec::new()),
+        statistics => {
+            let checks = Checks { statistics: statistics.to_vec(), ..Checks::usual(data.d()) };
+            predictive_checks(&draws, data, &checks, &streams.named("checks"))
+        }
+    };
+    let seconds = GibbsSeconds {
+        starts,
+        sampling: sampled,
+        labels,
+        summaries,
+        evidence,
+        accuracy: predicted,
+        partition: partitioned,
+        checks: lap(),
+    };
+    let detail = GibbsDetail {
+        settings: gibbs.clone(),
+        draws,
+        quantities,
+        levels,
+        stephens,
+        identifiability,
+        partition,
+        checks,
+        evidence: found,
+        accuracy,
+        seconds,
+    };
     Ok(evaluate(model, data, mixture, &order, None, Some(detail)))
+}
+
+/// The partition with the least expected loss, and how probable it is that rows belong together.
+fn partition(draws: &Draws, data: &Data, loss: PartitionLoss, streams: &Streams) -> Result<PartitionFound, LabelError> {
+    let search = PartitionSearch { loss, ..PartitionSearch::default() };
+    let estimate = draws.partition(data, &search, &streams.named("partition"))?;
+    let co_clustering = draws.co_clustering(data, PAIRS, &streams.named("co-clustering"))?;
+    Ok(PartitionFound { loss, estimate, co_clustering })
 }
 
 /// The mode of the posterior by EM, with concentrations raised to 1 where they are below; none if EM fails.

@@ -1,6 +1,8 @@
 //! `summary.json`: the results in numbers, for other programs. Its fields are a contract.
 
 mod posterior;
+#[cfg(test)]
+mod tests;
 
 use gmm_core::{ComponentPrior, InverseWishart, Mixture, Model, Shape, Structure};
 use gmm_em::{Action, Interval, Mode, ModeKind, Objective, Singularity, StandardErrors, Stop};
@@ -10,7 +12,10 @@ use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
 use crate::components;
 use crate::experiment::{DataSet, Experiment};
 use crate::fitted::{FailedFit, FitResult, Outcome, PointMethod};
-use posterior::{ComponentsSummary, EvidenceSummary, HoldoutSummary, LooSummary, PosteriorSummary, WaicSummary};
+use crate::reconciled::{Reconciliation, reconcile_all};
+use posterior::{
+    CheckSummary, ComponentsSummary, EvidenceSummary, HoldoutSummary, LooSummary, PosteriorSummary, WaicSummary,
+};
 
 /// All of `summary.json`. Numbers that have no value are null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +30,8 @@ pub struct Summary {
     /// Fits that failed, with the reason.
     failures: Vec<Failure>,
     comparison: Vec<Comparison>,
+    /// Posteriors beside the point estimates of the same model.
+    reconciliation: Vec<Reconciliation>,
     /// What evidences say of the number of components; null where they compare none.
     components: Option<ComponentsSummary>,
 }
@@ -96,6 +103,8 @@ pub(crate) struct FitSummary {
     singularities: Vec<SingularitySummary>,
     standard_errors: Option<StandardErrorsSummary>,
     posterior: Option<PosteriorSummary>,
+    /// Statistics of data replicated from the posterior beside those observed.
+    checks: Vec<CheckSummary>,
     /// Estimates of the log marginal likelihood of the model.
     evidence: Vec<EvidenceSummary>,
     /// The log pointwise predictive density of the fitted rows.
@@ -276,6 +285,7 @@ impl Summary {
             fits: outcome.fits.iter().map(FitSummary::new).collect(),
             failures: outcome.failures.iter().map(Failure::new).collect(),
             comparison: compare(data, &outcome.fits),
+            reconciliation: reconcile_all(data, &outcome.fits),
             components: {
                 let groups = components::compare(&outcome.fits, experiment.prior_of_k);
                 ComponentsSummary::new(&groups, experiment.prior_of_k)
@@ -286,6 +296,11 @@ impl Summary {
     /// The comparisons.
     pub fn comparison(&self) -> &[Comparison] {
         &self.comparison
+    }
+
+    /// Posteriors beside the point estimates of the same model.
+    pub(crate) fn reconciliation(&self) -> &[Reconciliation] {
+        &self.reconciliation
     }
 
     /// The log-likelihood of the truth, where there is one.
@@ -416,6 +431,7 @@ impl FitSummary {
             }),
             standard_errors: standard_errors(fit),
             posterior: fit.gibbs.as_ref().map(PosteriorSummary::new),
+            checks: fit.gibbs.iter().flat_map(|gibbs| gibbs.checks()).map(CheckSummary::new).collect(),
             evidence: fit.gibbs.iter().flat_map(|gibbs| &gibbs.evidence).map(EvidenceSummary::new).collect(),
             lppd: posterior::accuracy(fit).map(|accuracy| accuracy.lppd),
             waic: posterior::accuracy(fit).map(WaicSummary::new),

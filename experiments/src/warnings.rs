@@ -11,6 +11,12 @@ use crate::posterior::GibbsDetail;
 /// Round trips below which a tempered chain has hardly seen a state that owes nothing to its start.
 const LEAST_ROUND_TRIPS: usize = 10;
 
+/// Where draws that are sure of allocations agree less than this on the labels, labels switch; else components overlap.
+const KEPT: f64 = 0.9;
+
+/// The posterior predictive probability below which a check fails.
+pub(crate) const EXTREME: f64 = 0.01;
+
 /// Combined standard errors by which two estimates of an evidence may differ.
 const MOST_DISCREPANCY: f64 = 4.0;
 
@@ -33,6 +39,40 @@ pub enum Warning {
         means: Vec<f64>,
         /// Whether the chains are tempered.
         tempered: bool,
+    },
+    /// Relabelling by Stephens' algorithm ran out of iterations.
+    Relabelling {
+        /// Those that it took.
+        iterations: usize,
+    },
+    /// Summaries of components mean little.
+    Labels {
+        /// How well all components keep their labels, where that is too little.
+        overall: Option<f64>,
+        /// How far draws agree on labels where they are sure of allocations.
+        kept: f64,
+        /// The components of which it holds, from 0, as listed.
+        components: Vec<String>,
+    },
+    /// It is not known how well components keep their labels.
+    NoIdentifiability {
+        /// Why.
+        reason: String,
+    },
+    /// The search for a partition failed.
+    NoPartition {
+        /// Why.
+        reason: String,
+    },
+    /// Predictive checks failed.
+    NoChecks {
+        /// Why.
+        reason: String,
+    },
+    /// Sides of the data that the model does not reproduce.
+    Checks {
+        /// The statistics.
+        statistics: Vec<String>,
     },
     /// States hardly travel along the ladders.
     RoundTrips {
@@ -128,6 +168,28 @@ impl fmt::Display for Warning {
                     "use tempering, as in `tempering: (rungs: 8)`"
                 })
             }
+            Warning::Relabelling { iterations } => {
+                write!(f, "relabelling by Stephens' algorithm did not converge in {iterations} iterations")?;
+                f.write_str("; components may be mixed up in some draws")
+            }
+            Warning::Labels { overall, kept, components } => {
+                let components = listed(components, f.alternate());
+                match overall {
+                    Some(overall) => write!(f, "components do not keep their labels (identifiability {overall:.2})")?,
+                    None => write!(f, "components that do not keep their labels (low identifiability): {components}")?,
+                }
+                f.write_str(if *kept < KEPT { "; draws exchange them" } else { "; they overlap, or hold no rows" })?;
+                f.write_str(
+                    ", so that their summaries mean little: rely on what needs no labels, such as the partition",
+                )
+            }
+            Warning::NoIdentifiability { reason } => write!(f, "no identifiability: {reason}"),
+            Warning::NoPartition { reason } => write!(f, "no partition: {reason}"),
+            Warning::NoChecks { reason } => write!(f, "no predictive checks: {reason}"),
+            Warning::Checks { statistics } => {
+                write!(f, "the model does not reproduce {}", listed(statistics, f.alternate()))?;
+                write!(f, " (two-sided posterior predictive probability below {EXTREME})")
+            }
             Warning::RoundTrips { trips, rungs, wanted } => {
                 let trips: Vec<String> = trips.iter().map(usize::to_string).collect();
                 write!(f, "few round trips between posterior and prior ({} by chain", listed(&trips, f.alternate()))?;
@@ -187,6 +249,31 @@ fn of_posterior(gibbs: &GibbsDetail, rows: usize) -> Vec<Warning> {
         // Twice the barrier plus one (Syed et al. 2022).
         let wanted = ladder.barrier.is_finite().then(|| (2.0 * ladder.barrier + 1.0).ceil() as usize);
         warnings.push(Warning::RoundTrips { trips, rungs: tempering.rungs, wanted });
+    }
+    if let Some(report) = gibbs.stephens.filter(|report| !report.converged) {
+        warnings.push(Warning::Relabelling { iterations: report.iterations });
+    }
+    match &gibbs.identifiability {
+        Some(Ok(found)) if found.is_low() || !found.low_components().is_empty() => warnings.push(Warning::Labels {
+            overall: found.is_low().then_some(found.overall),
+            kept: found.kept(),
+            components: found.low_components().iter().map(usize::to_string).collect(),
+        }),
+        Some(Err(error)) => warnings.push(Warning::NoIdentifiability { reason: error.to_string() }),
+        Some(Ok(_)) | None => {}
+    }
+    if let Some(Err(error)) = &gibbs.partition {
+        warnings.push(Warning::NoPartition { reason: error.to_string() });
+    }
+    match &gibbs.checks {
+        Ok(checks) => {
+            let extreme = checks.iter().filter(|check| check.is_extreme(EXTREME));
+            let statistics: Vec<String> = extreme.map(|check| check.statistic.to_string()).collect();
+            if !statistics.is_empty() {
+                warnings.push(Warning::Checks { statistics });
+            }
+        }
+        Err(error) => warnings.push(Warning::NoChecks { reason: error.to_string() }),
     }
     for found in &gibbs.evidence {
         if let Err(error) = &found.result {

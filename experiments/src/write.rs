@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use gmm_core::{InstructionSet, Shape, Structure};
+use gmm_mcmc::{CoClustering, PairProbability, Relabelling};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::config;
 use crate::digest::Digested;
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
-use crate::output::{DrawsTable, OutputError, ResultsDir, Values, Variable, write_draws};
+use crate::output::{DrawsTable, OutputError, ResultsDir, Values, Variable, npy_matrix, write_draws};
 use crate::posterior::{GibbsDetail, GibbsSeconds};
 use crate::report::html;
 use crate::summary::Summary;
@@ -98,6 +99,20 @@ impl<'a> Writer<'a> {
     pub(crate) fn fit(&mut self, fit: &FitResult, outcome: &Outcome) -> Result<(), OutputError> {
         if let Some(gibbs) = &fit.gibbs {
             write_draws(&self.folder.path().join(draws_name(&fit.name)), &draws_table(gibbs))?;
+            match gibbs.partition().map(|found| &found.co_clustering) {
+                Some(CoClustering::All(matrix)) => {
+                    let bytes = npy_matrix([matrix.n(); 2], |i, j| matrix.get(i, j));
+                    self.write(&format!("co-clustering-{}.npy", fit.name), &bytes)?;
+                }
+                Some(CoClustering::Pairs(pairs)) => {
+                    let line =
+                        |pair: &PairProbability| format!("{},{},{}\n", pair.rows[0], pair.rows[1], pair.together);
+                    let text: String = pairs.iter().map(line).collect();
+                    let name = format!("co-clustering-{}.csv", fit.name);
+                    self.write(&name, format!("row,other_row,together\n{text}").as_bytes())?;
+                }
+                None => {}
+            }
         }
         self.summary(&Summary::new(self.experiment, outcome))
     }
@@ -218,7 +233,11 @@ fn draws_table(gibbs: &GibbsDetail) -> DrawsTable {
     table.sample_stats.push(stat("n_occupied", Values::Integer(occupied)));
     let tempering = gibbs.settings.tempering;
     let tempered = tempering.map_or(String::new(), |tempering| format!(", tempered with {} rungs", tempering.rungs));
-    let sampler = format!("{} Gibbs{tempered}, relabelled by ECR", gibbs.kind());
+    let relabelled = match draws.relabelling() {
+        Relabelling::Ecr => "ECR",
+        Relabelling::Stephens => "Stephens' algorithm",
+    };
+    let sampler = format!("{} Gibbs{tempered}, relabelled by {relabelled}", gibbs.kind());
     table.attributes.insert("sampler".to_owned(), Value::from(sampler));
     table
 }

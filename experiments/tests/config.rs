@@ -9,9 +9,9 @@
 use std::path::Path;
 
 use experiments::config::{
-    Acceleration, Collapse, ComponentPrior, Concentration, ConfigError, Covariance, Data, Decay, Evidence, Experiment,
-    Fit, Init, Kind, Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, PriorOfK, Shape,
-    Singularities, StandardErrors, Tempering, load, parse, to_ron,
+    Acceleration, Collapse, Column, ComponentPrior, Concentration, ConfigError, Covariance, Data, Decay, Evidence,
+    Experiment, Fit, Init, Kind, Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Partition, Prior,
+    PriorOfK, Relabelling, Shape, Singularities, StandardErrors, Statistic, Tempering, load, parse, to_ron,
 };
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
@@ -92,6 +92,9 @@ fn gibbs() -> Fit {
         tempering: None,
         evidence: None,
         accuracy: None,
+        labels: Relabelling::Ecr,
+        partition: None,
+        checks: None,
     }
 }
 
@@ -236,6 +239,31 @@ fn every_setting_of_a_fit_parses_and_is_filled_in_where_it_is_left_out() {
         panic!()
     };
     assert_eq!((kind, tempering, accuracy), (Kind::Collapsed, Some(Tempering { rungs: 8 }), Some(false)));
+    for (text, value) in [
+        ("Off", Partition::Off),
+        ("VariationOfInformation", Partition::VariationOfInformation),
+        ("Binder", Partition::Binder),
+    ] {
+        let Fit::Gibbs { labels, partition, .. } = fit(&format!("Gibbs(labels: Stephens, partition: {text})")) else {
+            panic!()
+        };
+        assert_eq!((labels, partition), (Relabelling::Stephens, Some(value)));
+    }
+    let Fit::Gibbs { checks, .. } =
+        fit(r#"Gibbs(checks: [Mean("a b"), Quantile(3, 0.9), Correlation("a", 0), MeanLnDensity])"#)
+    else {
+        panic!()
+    };
+    let name = |name: &str| Column::Name(name.to_owned());
+    let statistics = vec![
+        Statistic::Mean(name("a b")),
+        Statistic::Quantile(Column::Number(3), 0.9),
+        Statistic::Correlation(name("a"), Column::Number(0)),
+        Statistic::MeanLnDensity,
+    ];
+    assert_eq!(checks, Some(statistics));
+    let Fit::Gibbs { checks, .. } = fit("Gibbs(checks: [])") else { panic!() };
+    assert_eq!(checks, Some(vec![]));
     for (text, value) in [
         ("KMeansPlusPlus", Init::KMeansPlusPlus),
         ("RandomRows", Init::RandomRows),
@@ -444,6 +472,22 @@ fn everything() -> Experiment {
                     Evidence::Chib { points: 9, most_exchanging: 10, sampled: 11 },
                 ]),
                 accuracy: Some(true),
+                labels: Relabelling::Stephens,
+                partition: Some(Partition::Binder),
+                checks: Some(
+                    (0..12)
+                        .flat_map(|i| {
+                            let column = Column::Name(format!("of \"{i}\""));
+                            let quantile = Statistic::Quantile(Column::Number(i), 0.1 + 0.2);
+                            [
+                                Statistic::Skewness(column.clone()),
+                                quantile,
+                                Statistic::Correlation(column, Column::Number(0)),
+                            ]
+                        })
+                        .chain([Statistic::LowestLnDensity])
+                        .collect(),
+                ),
             },
         ],
     }
@@ -521,7 +565,7 @@ fn what_is_written_is_laid_out_for_people_with_every_default_filled_in() {
             init: KMeansPlusPlus,
             singularities: Fail,
         ),
-        Gibbs(chains: 4, warmup: 500, draws: 1000, kind: Blocked),
+        Gibbs(chains: 4, warmup: 500, draws: 1000, kind: Blocked, labels: Ecr),
     ],
 )
 "#;
@@ -569,7 +613,11 @@ fn an_unknown_field_is_shown_with_the_nearest_name_and_all_names() {
     assert_error(
         &bad,
         "fits[3].iterations",
-        &["not a field of `Gibbs`", "`chains`, `warmup`, `draws`, `kind`, `tempering`, `evidence` and `accuracy`"],
+        &[
+            "not a field of `Gibbs`",
+            "`chains`, `warmup`, `draws`, `kind`, `tempering`, `evidence`, `accuracy`, `labels`, \
+          `partition` and `checks`",
+        ],
     );
     let bad = example_with("seed: 20", "«sede»: 20");
     assert_error(&bad, "sede", &["did you mean `seed`?"]);
@@ -597,6 +645,12 @@ fn an_unknown_variant_is_shown_with_the_nearest_name_and_all_names() {
     assert_error(&bad, "model.covariance", &["did you mean `Full`?", "`Full`, `Diagonal` and `Isotropic`"]);
     let bad = example_with("Free(Full),", "«Diagonal»,");
     assert_error(&bad, "model.covariance", &["did you mean `Free(Diagonal)`?"]);
+    let bad = example_with(GIBBS, "Gibbs(checks: [Sd(0), «Skew»(1)])");
+    assert_error(&bad, "fits[3].checks[1]", &["did you mean `Skewness`?", "`Quantile`, `Correlation`"]);
+    let bad = example_with(GIBBS, "Gibbs(labels: «Stephen»)");
+    assert_error(&bad, "fits[3].labels", &["did you mean `Stephens`?"]);
+    let bad = example_with(GIBBS, "Gibbs(checks: [Mean(«-1.5»)])");
+    assert_error(&bad, "fits[3].checks[0]", &["the name of a column in quotes, or its number from 0", "`-1.5`"]);
     let bad = example_with(GIBBS, "«Gibs»(chains: 4)");
     assert_error(&bad, "fits[3]", &["did you mean `Gibbs`?", "`Em`, `StepwiseEm`, `Gradient` and `Gibbs`"]);
     let bad = example_with("objective: Posterior", "objective: «posterior»");

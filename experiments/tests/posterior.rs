@@ -310,7 +310,8 @@ fn check_says_what_would_be_computed() {
     let folder = tempfile::tempdir().unwrap();
     csv(folder.path(), &rows(40));
     let fits =
-        "Gibbs(), Gibbs(name: \"t\", kind: Collapsed, tempering: (rungs: 6), evidence: [Chib()], accuracy: false),
+        "Gibbs(), Gibbs(name: \"t\", kind: Collapsed, tempering: (rungs: 6), evidence: [Chib()], accuracy: false,
+            labels: Stephens, partition: Off, checks: [Maximum(\"x\")]),
         Gibbs(name: \"long\", draws: 2000000), Gibbs(name: \"short\", draws: 19)";
     std::fs::write(folder.path().join("c.ron"), config("holdout: 0.1,", 2, fits)).unwrap();
     let output = gmm(folder.path(), &["check", "c.ron"]);
@@ -320,10 +321,12 @@ fn check_says_what_would_be_computed() {
     assert!(lines[0].contains("36 rows of 1") && lines[0].ends_with(", 4 held out"), "{text}");
     let ends = [
         "; Gibbs, 4 chains of 500 warm-up scans and 1000 draws; evidence by bridge sampling and Chib’s estimate; WAIC and \
-         leave-one-out",
-        "; collapsed Gibbs, 4 chains of 6 rungs of 500 warm-up scans and 1000 draws; evidence by Chib’s estimate",
-        // Too long and too short to be told what no one asked for.
-        " 2000000 draws",
+         leave-one-out; partition by variation of information; 9 predictive checks",
+        "; collapsed Gibbs, 4 chains of 6 rungs of 500 warm-up scans and 1000 draws; evidence by Chib’s estimate; labels by \
+         Stephens’ algorithm; 1 predictive check",
+        // Too long and too short to be told what no one asked for, but for replicated data, of which there are a thousand
+        // tables.
+        " 2000000 draws; 9 predictive checks",
         " 19 draws",
     ];
     for (line, end) in lines[1..].iter().zip(ends) {

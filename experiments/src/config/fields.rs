@@ -56,6 +56,9 @@ fn inside_variant(variant: &str, depth: usize) -> (&'static str, &'static str) {
         ("Gibbs", _) => (FIELD, "fields are written by name: `Gibbs(draws: 1000)`"),
         ("Bridge", _) => (FIELD, "fields are written by name: `Bridge(components: 100)`"),
         ("Chib", _) => (FIELD, "fields are written by name: `Chib(points: 20)`"),
+        ("Mean" | "Sd" | "Skewness" | "Kurtosis" | "Minimum" | "Maximum", _) => (COLUMN, CHECKS),
+        ("Quantile", _) => ("a column and a probability", "for example `Quantile(\"waiting\", 0.9)`"),
+        ("Correlation", _) => ("two columns", "for example `Correlation(\"eruptions\", \"waiting\")`"),
         ("Poisson", _) => (FIELD, "fields are written by name: `Poisson(rate: 1.0)`"),
         ("BetaNegativeBinomial", _) => {
             (FIELD, "fields are written by name: `BetaNegativeBinomial(shape: 1.0, a: 4.0, b: 3.0)`")
@@ -81,6 +84,14 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("path", _) => (TEXT, "for example `path: \"../data/faithful.csv\"`"),
         ("columns", 0) if outer == "Npy" => ("a list of column numbers", NUMBERED),
         ("columns", _) if outer == "Npy" => (COUNT, NUMBERED),
+        ("labels", _) if outer == "Gibbs" => {
+            ("`Ecr` or `Stephens`", "how label switching is undone, for example `labels: Stephens`")
+        }
+        ("partition", _) => {
+            ("`Off`, `VariationOfInformation` or `Binder`", "the loss, for example `partition: VariationOfInformation`")
+        }
+        ("checks", 0) => ("a list of statistics", CHECKS),
+        ("checks", _) => ("a statistic such as `Mean(..)`", CHECKS),
         ("labels", _) if outer == "Npy" => (COUNT, "the number of one column, from 0, for example `labels: 4`"),
         ("columns", 0) => ("a list of column names", "for example `columns: [\"eruptions\", \"waiting\"]`"),
         ("columns", _) => (TEXT, "for example `columns: [\"eruptions\", \"waiting\"]`"),
@@ -186,6 +197,8 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
 }
 
 const EVIDENCE: &str = "for example `evidence: [Bridge(), Chib()]`, or `[]` for none";
+const COLUMN: &str = "the name of a column in quotes, or its number from 0";
+const CHECKS: &str = "for example `checks: [Mean(\"waiting\"), Skewness(0), MeanLnDensity]`, or `[]` for none";
 const NUMBERED: &str = "the columns of an array count from 0, for example `columns: [0, 1]`";
 const MEANS: &str = "one mean for each component, for example `means: [[0.0, 0.0], [3.0, 1.0]]`";
 const MIXTURE: &str =

@@ -36,7 +36,7 @@ fn lay_out(outline: &Outline<'_>, value: usize, indent: usize, text: &mut String
     let open = outline.values[value].open.unwrap_or(span.start);
     text.push_str(&key(outline, value));
     text.push_str(&outline.text[span.start..=open]);
-    if children.iter().all(|&child| outline.values[child].open.is_none() && outline.key(child).is_none()) {
+    if children.iter().all(|&child| is_short(outline, child)) {
         fill(outline, &children, indent + 4, text);
     } else {
         for &child in &children {
@@ -49,11 +49,18 @@ fn lay_out(outline: &Outline<'_>, value: usize, indent: usize, text: &mut String
     text.push_str(&outline.text[span.end - 1..span.end]);
 }
 
-/// Numbers or texts: as many on a line as there is room for.
+/// Whether a value is a number, a text, or a name with such in brackets, without a key.
+fn is_short(outline: &Outline<'_>, value: usize) -> bool {
+    let is_leaf = |value: usize| outline.values[value].open.is_none() && outline.key(value).is_none();
+    let is_named = outline.name(value).is_some() && outline.key(value).is_none();
+    is_leaf(value) || is_named && outline.children(value).all(is_leaf)
+}
+
+/// Short values: as many on a line as there is room for.
 fn fill(outline: &Outline<'_>, children: &[usize], indent: usize, text: &mut String) {
     let mut column = WIDTH;
     for &child in children {
-        let word = outline.slice(&outline.values[child].span);
+        let word = one_line(outline, child);
         let width = word.chars().count() + 2; // the comma, and the blank before the next
         if column + width > WIDTH {
             new_line(indent, text);
@@ -61,7 +68,7 @@ fn fill(outline: &Outline<'_>, children: &[usize], indent: usize, text: &mut Str
         } else {
             text.push(' ');
         }
-        text.push_str(word);
+        text.push_str(&word);
         text.push(',');
         column += width;
     }

@@ -18,8 +18,8 @@ pub use error::{ConfigError, Source};
 pub use layout::to_ron;
 pub use parse::{load, parse};
 pub use schema::{
-    Acceleration, Collapse, ComponentPrior, Concentration, Covariance, Data, Decay, Evidence, Experiment, Fit, Init,
-    Kind, Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Prior, PriorOfK, Shape, Singularities,
-    StandardErrors, Tempering,
+    Acceleration, Collapse, Column, ComponentPrior, Concentration, Covariance, Data, Decay, Evidence, Experiment, Fit,
+    Init, Kind, Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Partition, Prior, PriorOfK, Relabelling,
+    Shape, Singularities, StandardErrors, Statistic, Tempering,
 };
 pub(crate) use words::nearest;

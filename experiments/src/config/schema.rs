@@ -432,6 +432,16 @@ pub enum Fit {
         /// Whether WAIC and leave-one-out cross-validation are computed; left out: if that is cheap.
         #[serde(skip_serializing_if = "Option::is_none")]
         accuracy: Option<bool>,
+        /// How label switching is undone.
+        #[serde(default)]
+        labels: Relabelling,
+        /// By which loss the rows are partitioned; left out: by the variation of information, if that is cheap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        partition: Option<Partition>,
+        /// Statistics by which replicated data are compared with those observed; left out: the usual ones, if that is
+        /// cheap.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checks: Option<Vec<Statistic>>,
     },
 }
 
@@ -503,6 +513,96 @@ pub struct Tempering {
     /// Rungs from the posterior to the prior, both counted.
     #[serde(default = "default_rungs")]
     pub rungs: usize,
+}
+
+/// How label switching is undone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Relabelling {
+    /// By the allocations of one draw after the other.
+    #[default]
+    Ecr,
+    /// By the probabilities of allocations of all draws.
+    Stephens,
+}
+
+/// By which loss the rows are partitioned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Partition {
+    /// They are not.
+    Off,
+    /// The variation of information.
+    VariationOfInformation,
+    /// Binder's loss.
+    Binder,
+}
+
+/// A column of the rows that are fitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// By its name.
+    Name(String),
+    /// By its number among the columns that are fitted, from 0.
+    Number(usize),
+}
+
+// By hand and not `untagged`, which would lose the reason and the place of an error.
+impl<'de> Deserialize<'de> for Column {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrNumber;
+
+        impl de::Visitor<'_> for NameOrNumber {
+            type Value = Column;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a column in quotes, or its number from 0")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Column, E> {
+                Ok(Column::Name(name.to_owned()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Column, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Unsigned(number), &self);
+                usize::try_from(number).map(Column::Number).map_err(|_| wrong())
+            }
+        }
+
+        deserializer.deserialize_any(NameOrNumber)
+    }
+}
+
+impl Serialize for Column {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Column::Name(name) => serializer.serialize_str(name),
+            Column::Number(number) => serializer.serialize_u64(*number as u64),
+        }
+    }
+}
+
+/// A statistic by which replicated data are compared with those observed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Statistic {
+    /// The mean of a column.
+    Mean(Column),
+    /// Its standard deviation.
+    Sd(Column),
+    /// Its skewness.
+    Skewness(Column),
+    /// Its excess kurtosis.
+    Kurtosis(Column),
+    /// Its smallest number.
+    Minimum(Column),
+    /// Its largest number.
+    Maximum(Column),
+    /// Its quantile of a probability.
+    Quantile(Column, f64),
+    /// The correlation of two columns.
+    Correlation(Column, Column),
+    /// The mean over the rows of the log density.
+    MeanLnDensity,
+    /// The lowest log density of a row.
+    LowestLnDensity,
 }
 
 /// How an evidence is estimated.

@@ -3,6 +3,7 @@
 mod draws;
 mod error;
 mod files;
+mod npy;
 mod results;
 mod zarr;
 
@@ -10,5 +11,6 @@ pub use draws::{DrawsFault, DrawsTable, Values, Variable};
 pub(crate) use error::check_name;
 pub use error::{NameFault, OutputError};
 pub use files::write_whole;
+pub(crate) use npy::npy_matrix;
 pub use results::ResultsDir;
 pub use zarr::write_draws;

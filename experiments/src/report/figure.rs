@@ -7,6 +7,7 @@ mod clip;
 mod panel;
 
 mod density;
+mod heat;
 mod progress;
 mod scatter;
 
@@ -82,6 +83,12 @@ pub(super) fn of_progress(outcome: &Outcome) -> Result<Vec<Figure>, String> {
         figures.extend(fit.gibbs.as_ref().map(|gibbs| progress::traces(&fit.name, gibbs)).transpose()?);
     }
     Ok(figures)
+}
+
+/// How probable it is that rows belong together, for each fit that has it of all pairs.
+pub(super) fn of_partitions(outcome: &Outcome) -> Vec<Figure> {
+    let sampled = outcome.fits.iter().filter_map(|fit| Some((&fit.name, fit.gibbs.as_ref()?.partition()?)));
+    sampled.filter_map(|(name, found)| heat::figure(name, found)).collect()
 }
 
 /// What the axis of a column must hold: its values, and the components where the values are all the same.

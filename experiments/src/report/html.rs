@@ -1,6 +1,7 @@
 //! The report as one self-contained page.
 
 mod points;
+mod reconciled;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use crate::fitted::Outcome;
 use crate::report::figure::{self, Figure, Key};
 use crate::report::names::listed;
 use crate::report::numbers::ln;
-use crate::report::posteriors;
+use crate::report::posteriors::{self, Listed};
 use crate::summary::Summary;
 pub(crate) use tables::method;
 use tables::{Cell, Table};
@@ -49,7 +50,10 @@ pub(crate) fn html(experiment: &Experiment, outcome: &Outcome, summary: &Summary
         parameters => values(tables::parameters(experiment, outcome)),
         comparison => tables::comparison(summary.comparison()).map(Value::from),
         quantities => values(tables::quantities(experiment, outcome)),
-        posteriors => values(posteriors::tables(experiment, outcome).into_iter().map(Table::from).collect()),
+        posteriors => values(posteriors::tables(experiment, outcome, Listed::All).into_iter().map(Table::from).collect()),
+        reconciled => values(reconciled::tables(summary.reconciliation(), experiment.data.truth.is_some())),
+        alone => reconciled::alone(outcome, summary.reconciliation()),
+        co_clustering => values(figure::of_partitions(outcome)),
         modes => values(points::modes(outcome)),
         singularities => values(points::singularities(outcome)),
         standard_errors => values(points::standard_errors(outcome)),

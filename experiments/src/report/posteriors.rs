@@ -1,14 +1,17 @@
-//! The tables of posteriors, as texts, for the terminal and for the page: ladders, evidences, numbers of components,
-//! predictive accuracy, and the rows held out.
+//! The tables of posteriors, as texts, for the terminal and for the page: partitions, predictive checks, ladders, evidences,
+//! numbers of components, predictive accuracy, and the rows held out.
 
+use gmm_core::adjusted_rand_index;
 use gmm_mcmc::evidence::Permutations;
+use gmm_mcmc::predictive::{Check, Spread, Statistic};
 
 use crate::components::{self, prior_words};
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
-use crate::posterior::{EvidenceFound, GibbsDetail};
+use crate::posterior::{EvidenceFound, GibbsDetail, loss};
 use crate::report::numbers::{ln, short};
 use crate::report::terminal::model;
+use crate::warnings::EXTREME;
 
 /// A table of texts.
 pub(super) struct TextTable {
@@ -21,10 +24,18 @@ pub(super) struct TextTable {
     pub(super) rows: Vec<Vec<String>>,
 }
 
+/// Which predictive checks are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    All,
+    Extreme,
+}
+
 /// All tables that have rows.
-pub(super) fn tables(experiment: &Experiment, outcome: &Outcome) -> Vec<TextTable> {
+pub(super) fn tables(experiment: &Experiment, outcome: &Outcome, checks: Listed) -> Vec<TextTable> {
     let mut all = vec![evidences(outcome)];
     all.extend(numbers_of_components(experiment, outcome));
+    all.extend([partitions(experiment, outcome), predictive_checks(experiment, outcome, checks)]);
     all.extend([accuracies(outcome), held_out(experiment, outcome), ladders(outcome)]);
     all.retain(|table| !table.rows.is_empty());
     all
@@ -87,6 +98,91 @@ fn numbers_of_components(experiment: &Experiment, outcome: &Outcome) -> Vec<Text
         }
     };
     groups.into_iter().map(table).collect()
+}
+
+/// Sizes of clusters beyond these are not listed.
+const MOST_SIZES: usize = 12;
+
+fn partitions(experiment: &Experiment, outcome: &Outcome) -> TextTable {
+    let labels = experiment.data.labels.as_ref();
+    let row = |(fit, gibbs): (&FitResult, &GibbsDetail)| {
+        let found = gibbs.partition()?;
+        let (estimate, sizes) = (&found.estimate, found.sizes());
+        let shown: Vec<String> = sizes.iter().take(MOST_SIZES).map(usize::to_string).collect();
+        let more = if sizes.len() > MOST_SIZES { ", .." } else { "" };
+        let ari = labels.map(|labels| adjusted_rand_index(&estimate.clusters, &labels.of_rows));
+        let numbers = [short(estimate.expected_loss), short(estimate.standard_error)];
+        let words = vec![fit.name.clone(), loss(found.loss).to_owned(), format!("{}{more}", shown.join(", "))];
+        let found = format!("{} of {} runs", estimate.n_found, estimate.n_runs);
+        Some([words, numbers.to_vec(), vec![found], ari.map(short).into_iter().collect()].concat())
+    };
+    let mut header = vec!["fit", "loss", "rows of the clusters", "expected loss", "its error", "found by"];
+    header.extend(labels.map(|_| "ARI, known classes"));
+    TextTable {
+        title: "Partition".to_owned(),
+        note: "of the rows, with the least posterior expected loss; clusters are no components, and need no labels"
+            .to_owned(),
+        header,
+        words: 3,
+        rows: sampled(outcome).filter_map(row).collect(),
+    }
+}
+
+/// Predictive checks beyond these are left to `summary.json`.
+const MOST_CHECKS: usize = 300;
+
+fn predictive_checks(experiment: &Experiment, outcome: &Outcome, listed: Listed) -> TextTable {
+    let columns = &experiment.data.columns;
+    let row = |fit: &FitResult, check: &Check| {
+        let spread = |Spread { q5, q50, q95 }: Spread| match q5 == q95 {
+            true => short(q50),
+            false => format!("{} [{}, {}]", short(q50), short(q5), short(q95)),
+        };
+        let sign = if check.is_extreme(EXTREME) { " !" } else { "" };
+        let two_sided = format!("{} \u{b1} {}{sign}", short(check.two_sided.value), short(check.two_sided.mcse));
+        let numbers = [spread(check.observed), spread(check.replicated), short(check.upper.value), two_sided];
+        [vec![fit.name.clone(), statistic(&check.statistic, columns)], numbers.to_vec()].concat()
+    };
+    let all: Vec<(&FitResult, &Check)> =
+        sampled(outcome).flat_map(|(fit, gibbs)| gibbs.checks().iter().map(move |check| (fit, check))).collect();
+    let is_shown = |(_, check): &&(&FitResult, &Check)| listed == Listed::All || check.is_extreme(EXTREME);
+    let rows: Vec<Vec<String>> = all.iter().filter(is_shown).map(|(fit, check)| row(fit, check)).collect();
+    let extreme = all.iter().filter(|(_, check)| check.is_extreme(EXTREME)).count();
+    let cut = if rows.len() > MOST_CHECKS { format!("; the first {MOST_CHECKS} are listed") } else { String::new() };
+    TextTable {
+        title: "Predictive checks".to_owned(),
+        note: format!(
+            "statistics of replicated data beside those observed, median [90 %]; upper: the probability of at least the \
+             observed; {extreme} of {} extreme: a two-sided probability below {EXTREME}, marked !{cut}",
+            all.len()
+        ),
+        header: vec!["fit", "statistic", "observed", "replicated", "upper", "two-sided"],
+        words: 2,
+        rows: rows.into_iter().take(MOST_CHECKS).collect(),
+    }
+}
+
+/// A statistic with the names of its columns.
+fn statistic(statistic: &Statistic, columns: &[String]) -> String {
+    let of = |what: &str, column: &usize| match columns {
+        [_] => what.to_owned(),
+        _ => format!("{what} of {}", columns[*column]),
+    };
+    match statistic {
+        Statistic::Mean { column } => of("mean", column),
+        Statistic::Sd { column } => of("sd", column),
+        Statistic::Skewness { column } => of("skewness", column),
+        Statistic::Kurtosis { column } => of("excess kurtosis", column),
+        Statistic::Minimum { column } => of("minimum", column),
+        Statistic::Maximum { column } => of("maximum", column),
+        Statistic::Quantile { column, probability } if *probability == 0.5 => of("median", column),
+        Statistic::Quantile { column, probability } => of(&format!("quantile {probability}"), column),
+        Statistic::Correlation { first, second } => {
+            format!("correlation of {} and {}", columns[*first], columns[*second])
+        }
+        Statistic::MeanLnDensity => "mean ln density".to_owned(),
+        Statistic::LowestLnDensity => "lowest ln density".to_owned(),
+    }
 }
 
 fn accuracies(outcome: &Outcome) -> TextTable {

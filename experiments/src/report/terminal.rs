@@ -9,9 +9,12 @@ use gmm_em::Singularity;
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{FailedFit, FitResult, Outcome, PointDetail};
+use crate::reconciled::{ReconciledParameter, Reconciliation};
 use crate::report::numbers::{ln, maybe, seconds, short};
+use crate::report::posteriors::Listed;
 use crate::report::{names, posteriors};
 use crate::summary::{Summary, structure_words};
+use crate::warnings::EXTREME;
 
 /// Parameters beyond these are left to `summary.json`.
 const MOST_PARAMETERS: usize = 60;
@@ -56,9 +59,11 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
             comparison(summary.comparison())
         );
     }
-    for of_posteriors in posteriors::tables(experiment, outcome) {
+    text.push_str(&reconciled(summary.reconciliation()));
+    for of_posteriors in posteriors::tables(experiment, outcome, Listed::Extreme) {
         text.push_str(&shown(of_posteriors));
     }
+    text.push_str(&unremarkable_checks(outcome));
     let of_points = outcome.fits.iter().filter_map(|fit| Some((&fit.name, &fit.point.as_ref()?.singularities)));
     let of_failures = outcome.failures.iter().map(|failed| (&failed.name, &failed.singularities));
     for (name, events) in of_points.chain(of_failures) {
@@ -73,6 +78,38 @@ pub(crate) fn terminal(experiment: &Experiment, outcome: &Outcome, summary: &Sum
         let _ = writeln!(text, "\nfailed: {fit}: {reason}");
     }
     text
+}
+
+/// Parameters of a fit whose point estimates and posterior differ, that are shown one by one.
+const MOST_DIFFERENCES: usize = 3;
+
+/// Posteriors beside point estimates, a sentence and a few lines each.
+fn reconciled(all: &[Reconciliation]) -> String {
+    let mut text = String::new();
+    if !all.is_empty() {
+        text.push_str("\nPoint estimates beside the posterior\n");
+    }
+    for Reconciliation { fit, parameters, summary, .. } in all {
+        let _ = writeln!(text, "{}", folded(&format!("{fit}: {summary}")));
+        let differ: Vec<&ReconciledParameter> = parameters.iter().filter(|p| !p.agrees()).collect();
+        for ReconciledParameter { name, words, .. } in differ.iter().take(MOST_DIFFERENCES) {
+            let _ = writeln!(text, "  {}", folded(&format!("{name}: {words}")).replace('\n', "\n    "));
+        }
+        if differ.len() > MOST_DIFFERENCES {
+            let _ = writeln!(text, "  and {} more in report.html", differ.len() - MOST_DIFFERENCES);
+        }
+    }
+    text
+}
+
+/// The number of predictive checks where none is extreme, which has no table.
+fn unremarkable_checks(outcome: &Outcome) -> String {
+    let all = || outcome.fits.iter().filter_map(|fit| fit.gibbs.as_ref()).flat_map(|gibbs| gibbs.checks());
+    match all().count() {
+        0 => String::new(),
+        _ if all().any(|check| check.is_extreme(EXTREME)) => String::new(),
+        n => format!("\nPredictive checks: none of {n} is extreme (all are in report.html)\n"),
+    }
 }
 
 fn legend(fits: &[&FitResult], truth: Option<&Mixture>) -> String {
@@ -157,6 +194,12 @@ fn parameters(fits: &[&FitResult], truth: Option<&Mixture>, k: usize, d: usize) 
         let mut row = vec![Cell::new(&parameter.name)];
         row.extend(truth.map(|truth| right(short((parameter.value)(truth)))));
         row.extend(fits.iter().map(|fit| right(estimate(fit, parameter, truth))));
+        table.add_row(row);
+    }
+    for c in (0..k.min(MOST_PARAMETERS)).filter(|_| fits.iter().any(|fit| fit.identifiability(0).is_some())) {
+        let mut row = vec![Cell::new(format!("label {c} kept"))];
+        row.extend(truth.map(|_| Cell::new("")));
+        row.extend(fits.iter().map(|fit| right(maybe(fit.identifiability(c), short))));
         table.add_row(row);
     }
     if all.len() > MOST_PARAMETERS {

@@ -55,8 +55,8 @@ fn resolve_one(
         return Err(source.error_at("holdout", message, None));
     }
     let model = model_of(source, &fields, point::objective(written), defaults)?;
-    let filled = as_used(source, &path, folder, written, &name, &model, data.data.n())?;
-    let method = point::method(source, &path, &filled)?;
+    let filled = as_used(source, &path, folder, written, &name, &model, data)?;
+    let method = point::method(source, &path, &filled, (&model, data))?;
     let standard_errors = point::standard_errors(&filled);
     limits(source, &path, &model, &method, standard_errors, data)?;
     check(source, &path, &fields, &model, &method, data)?;
@@ -228,7 +228,7 @@ fn as_used(
     written: &config::Fit,
     as_name: &str,
     as_model: &Model,
-    n: usize,
+    data: &DataSet,
 ) -> Result<config::Fit, ConfigError> {
     let mut used = written.clone();
     let (config::Fit::Em { name, model, .. }
@@ -236,7 +236,7 @@ fn as_used(
     | config::Fit::Gradient { name, model, .. }
     | config::Fit::Gibbs { name, model, .. }) = &mut used;
     (*name, *model) = (Some(as_name.to_owned()), Some(model::written(as_model)));
-    point::fill_in(source, path, folder, &mut used, as_model, n)?;
-    sampling::fill_in(&mut used, as_model, n);
+    point::fill_in(source, path, folder, &mut used, as_model, data.data.n())?;
+    sampling::fill_in(&mut used, as_model, data);
     Ok(used)
 }

@@ -10,6 +10,7 @@ mod npy;
 mod parquet;
 mod simulation;
 
+mod checks;
 mod fit;
 mod holdout;
 mod model;

@@ -9,7 +9,7 @@ use gmm_em::{
 };
 
 use crate::config::{self, ConfigError, Source};
-use crate::experiment::Method;
+use crate::experiment::{DataSet, Method};
 use crate::resolve::{matrix, sampling, stored};
 
 /// Starts of a fit whose config says nothing of them.
@@ -52,8 +52,13 @@ pub(super) fn fill_in(
     Ok(())
 }
 
-/// The method of a fit that is filled in.
-pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<Method, ConfigError> {
+/// The method of a fit that is filled in, of this model to these rows.
+pub(super) fn method(
+    source: &Source,
+    path: &str,
+    fit: &config::Fit,
+    (model, data): (&Model, &DataSet),
+) -> Result<Method, ConfigError> {
     let starts = |init: &config::Init| starts(source, &format!("{path}.init"), init);
     Ok(match fit {
         config::Fit::Em {
@@ -129,10 +134,7 @@ pub(super) fn method(source: &Source, path: &str, fit: &config::Fit) -> Result<M
             collapse: collapse_rule(collapse.as_ref()),
             singularities: policy(*singularities),
         }),
-        config::Fit::Gibbs { chains, warmup, draws, kind, tempering, evidence, accuracy, .. } => {
-            let computed = (evidence.as_deref(), *accuracy);
-            Method::Gibbs(sampling::settings((*chains, *warmup, *draws), *kind, *tempering, computed))
-        }
+        config::Fit::Gibbs { .. } => Method::Gibbs(sampling::settings(source, path, fit, model, data)?),
     })
 }
 

@@ -1,13 +1,14 @@
 //! The part of `summary.json` that only posteriors have, and the held-out rows.
 
-use gmm_mcmc::Swaps;
+use gmm_core::Label;
 use gmm_mcmc::evidence::{Permutations, PriorOfK};
-use gmm_mcmc::predictive::{Expected, LogScore, PredictiveAccuracy};
+use gmm_mcmc::predictive::{Check, Expected, LogScore, PredictiveAccuracy, Spread};
+use gmm_mcmc::{PartitionLoss, Relabelling, Swaps};
 use serde::Serialize;
 
 use crate::components::{Compared, prior_words};
 use crate::fitted::FitResult;
-use crate::posterior::{EvidenceFound, GibbsDetail};
+use crate::posterior::{EvidenceFound, GibbsDetail, PartitionFound};
 
 /// Pareto k of more rows are left out.
 const MOST_PARETO_K: usize = 10_000;
@@ -20,6 +21,10 @@ pub(super) struct PosteriorSummary {
     chains: usize,
     draws: usize,
     quantities: Vec<QuantityRow>,
+    relabelling: RelabellingSummary,
+    /// How well components, as listed, keep their labels; null where that takes too long.
+    identifiability: Option<IdentifiabilitySummary>,
+    partition: Option<PartitionSummary>,
     /// Where each chain started, and its mean log-likelihood.
     chain_starts: Vec<&'static str>,
     chain_levels: Vec<f64>,
@@ -41,6 +46,96 @@ struct LadderSummary {
     round_trips: usize,
     scans: u64,
     barrier: f64,
+}
+
+/// How label switching was undone: `ecr`, or `stephens` with what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct RelabellingSummary {
+    method: &'static str,
+    objective_at_start: Option<f64>,
+    objective: Option<f64>,
+    iterations: Option<usize>,
+    converged: Option<bool>,
+    n_changed: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct IdentifiabilitySummary {
+    overall: f64,
+    /// Null for a component that no row is assigned to.
+    by_component: Vec<Option<f64>>,
+    kept: f64,
+    /// Whether no summary of a single component means much, and the components of which that holds in any case.
+    low: bool,
+    low_components: Vec<usize>,
+}
+
+/// The partition of the rows with the least posterior expected loss.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct PartitionSummary {
+    /// `variation_of_information` or `binder`.
+    loss: &'static str,
+    /// Of each row, numbered in the order of their first rows.
+    clusters: Vec<Label>,
+    n_clusters: usize,
+    expected_loss: f64,
+    mcse: f64,
+    /// Runs of the search, and how many of them ended with this partition.
+    runs: usize,
+    found_by: usize,
+}
+
+impl PartitionSummary {
+    fn new(PartitionFound { loss, estimate, .. }: &PartitionFound) -> Self {
+        Self {
+            loss: match loss {
+                PartitionLoss::VariationOfInformation => "variation_of_information",
+                PartitionLoss::Binder => "binder",
+            },
+            clusters: estimate.clusters.clone(),
+            n_clusters: estimate.n_clusters,
+            expected_loss: estimate.expected_loss,
+            mcse: estimate.standard_error,
+            runs: estimate.n_runs,
+            found_by: estimate.n_found,
+        }
+    }
+}
+
+/// A statistic of replicated data beside that observed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct CheckSummary {
+    statistic: String,
+    observed: SpreadSummary,
+    replicated: SpreadSummary,
+    /// The probabilities of at least and of at most the observed value, and of one as extreme.
+    upper: f64,
+    lower: f64,
+    two_sided: f64,
+    /// The Monte Carlo standard error of the last.
+    mcse: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct SpreadSummary {
+    q5: f64,
+    q50: f64,
+    q95: f64,
+}
+
+impl CheckSummary {
+    pub(super) fn new(check: &Check) -> Self {
+        let spread = |Spread { q5, q50, q95 }: Spread| SpreadSummary { q5, q50, q95 };
+        Self {
+            statistic: check.statistic.to_string(),
+            observed: spread(check.observed),
+            replicated: spread(check.replicated),
+            upper: check.upper.value,
+            lower: check.lower.value,
+            two_sided: check.two_sided.value,
+            mcse: check.two_sided.mcse,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,6 +187,25 @@ impl PosteriorSummary {
                     r_hat: q.r_hat,
                 })
                 .collect(),
+            relabelling: RelabellingSummary {
+                method: match gibbs.draws.relabelling() {
+                    Relabelling::Ecr => "ecr",
+                    Relabelling::Stephens => "stephens",
+                },
+                objective_at_start: gibbs.stephens.map(|report| report.objective_at_start),
+                objective: gibbs.stephens.map(|report| report.objective),
+                iterations: gibbs.stephens.map(|report| report.iterations),
+                converged: gibbs.stephens.map(|report| report.converged),
+                n_changed: gibbs.stephens.map(|report| report.n_changed),
+            },
+            identifiability: gibbs.identifiability().map(|found| IdentifiabilitySummary {
+                overall: found.overall,
+                by_component: found.by_component.clone(),
+                kept: found.kept(),
+                low: found.is_low(),
+                low_components: found.low_components(),
+            }),
+            partition: gibbs.partition().map(PartitionSummary::new),
             chain_starts: chains
                 .iter()
                 .map(|chain| match chain.start {

@@ -2,7 +2,7 @@
 
 use gmm_core::{Mixture, Shape};
 use gmm_em::Objective;
-use gmm_mcmc::{Kind, QuantitySummary};
+use gmm_mcmc::{Identifiability, Kind, QuantitySummary};
 
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
@@ -36,7 +36,8 @@ pub(super) struct Cell {
     pub(super) text: String,
     /// Said less loudly behind the text.
     pub(super) aside: String,
-    /// `number`, `number best`, `long` (may take two lines), `stacked` (the aside on a line of its own), or nothing.
+    /// `number`, `number best`, `long` (may take two lines), `sentence` (may take several), `stacked` (the aside on a line of
+    /// its own, also after `number`), or nothing.
     pub(super) kind: &'static str,
     pub(super) mark: Option<Mark>,
     pub(super) key: Option<Key>,
@@ -192,17 +193,25 @@ fn parameters_of(experiment: &Experiment, outcome: &Outcome, k: usize) -> Table 
     header.extend(fits.iter().map(|fit| number(&fit.name)));
 
     let kinds = kinds(&experiment.data.columns, &fits);
-    let mut rows = Vec::new();
+    let keep_labels = fits.iter().any(|fit| fit.identifiability(0).is_some());
+    let (mut rows, mut n_shown) = (Vec::new(), 0);
     for component in 0..k {
-        for (i, (name, parameter)) in kinds.iter().enumerate().take(MOST_PARAMETERS - rows.len().min(MOST_PARAMETERS)) {
+        for (i, (name, parameter)) in kinds.iter().enumerate().take(MOST_PARAMETERS - n_shown) {
             let first = Cell { key: (i == 0).then(|| key_of_component(component)), ..Cell::default() };
             let mut row = vec![first, word(name)];
             row.extend(truth.map(|truth| number(short(parameter.value(truth, component)))));
             row.extend(fits.iter().map(|fit| estimate(fit, *parameter, component, truth)));
             rows.push(row);
+            n_shown += 1;
+        }
+        if keep_labels && n_shown < MOST_PARAMETERS {
+            let mut row = vec![word(""), word("label kept")];
+            row.extend(truth.map(|_| word("")));
+            row.extend(fits.iter().map(|fit| kept_label(fit, component)));
+            rows.push(row);
         }
     }
-    let more = k * kinds.len() - rows.len();
+    let more = k * kinds.len() - n_shown;
     Table {
         title: format!("K = {k}"),
         more: (more > 0).then(|| format!("{more} more in summary.json")),
@@ -267,6 +276,13 @@ fn estimate(fit: &FitResult, parameter: Parameter, component: usize, truth: Opti
     let aside = format!("[{}, {}]", show(low), show(high));
     let mark = truth.and_then(|truth| fit.true_value(&name, truth)).map(|truth| covering((low, high), truth));
     Cell { aside, mark, ..value }
+}
+
+/// How well a component keeps its label over the draws.
+fn kept_label(fit: &FitResult, component: usize) -> Cell {
+    let score = fit.identifiability(component);
+    let low = score.is_some_and(|score| score < Identifiability::COMPONENT_LIMIT);
+    marked(number(score.map_or(String::new(), short)), low.then_some(Mark::Alert))
 }
 
 fn covering((low, high): (f64, f64), truth: f64) -> Mark {
