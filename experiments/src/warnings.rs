@@ -358,6 +358,17 @@ mod tests {
         assert!(trips(Some(9)).ends_with("; use about 9 rungs instead of 5"), "{}", trips(Some(9)));
         // With rungs enough, or none tried.
         assert!([Some(4), None].into_iter().all(|wanted| trips(wanted).ends_with("; take more draws")));
+        let labels =
+            |overall, kept| Warning::Labels { overall, kept, components: vec!["1".into(), "3".into()] }.to_string();
+        assert!(
+            labels(Some(0.5), 0.6)
+                .starts_with("components do not keep their labels (identifiability 0.50); draws exchange")
+        );
+        let some = labels(None, 0.95);
+        assert!(
+            some.starts_with("components that do not keep their labels (low identifiability): 1, 3; they overlap"),
+            "{some}"
+        );
         let apart = Warning::Evidences { discrepancy: 5.25 }.to_string();
         assert!(
             apart.starts_with("the two estimates of the evidence differ by 5.2 combined standard errors"),

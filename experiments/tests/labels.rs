@@ -121,6 +121,37 @@ fn with_every_default_filled_in_the_results_are_the_same_bits() {
 }
 
 #[test]
+fn components_that_exchange_their_labels_and_data_that_are_not_reproduced_have_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let spread = |i: usize, a: usize| ((i * a) % 101) as f64 / 40.0;
+    let row = |i: usize| format!("{},{},g\n", spread(i, 37), if i == 7 { 40.0 } else { spread(i, 11) });
+    std::fs::write(folder.path().join("rows.csv"), format!("x,y,group\n{}", (0..80).map(row).collect::<String>()))
+        .unwrap();
+    let settings = "chains: 2, warmup: 50, draws: 500, evidence: [], accuracy: false";
+    let fits = format!(
+        "Gibbs(name: \"four\", model: (components: 4, covariance: Tied(Isotropic)), {settings}),
+        Gibbs(name: \"one\", model: (components: 1), {settings})"
+    );
+    let (summary, _, printed) = run(folder.path(), &config(&fits), "2");
+    let warnings = |fit: usize| summary["fits"][fit]["warnings"].as_array().unwrap().clone();
+    let starting = |fit: usize, words: &str| {
+        let found = warnings(fit).into_iter().find(|warning| warning.as_str().unwrap().starts_with(words));
+        found.unwrap_or_else(|| panic!("{:?}", warnings(fit))).as_str().unwrap().to_owned()
+    };
+    let identifiability = &summary["fits"][0]["posterior"]["identifiability"];
+    assert_eq!(identifiability["low"], true);
+    let overall = number(&identifiability["overall"]);
+    let labels = starting(0, &format!("components do not keep their labels (identifiability {overall:.2})"));
+    assert!(labels.ends_with("rely on what needs no labels, such as the partition"), "{labels}");
+    let checks = starting(1, "the model does not reproduce ");
+    assert!(checks.contains("maximum[1]") && !checks.contains("maximum[0]"), "{checks}");
+    assert!(!warnings(1).iter().any(|warning| warning.as_str().unwrap().contains("labels")));
+    // On the terminal the extreme checks alone, with the names of the columns.
+    assert!(printed.contains("maximum of y") && !printed.contains("maximum of x"), "{printed}");
+    assert!(printed.contains("warning: one: the model does not reproduce"), "{printed}");
+}
+
+#[test]
 fn of_many_rows_pairs_are_listed_and_nothing_is_computed_that_is_switched_off() {
     let folder = tempfile::tempdir().unwrap();
     csv(folder.path(), 2100);
