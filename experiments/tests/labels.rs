@@ -129,7 +129,7 @@ fn components_that_exchange_their_labels_and_data_that_are_not_reproduced_have_w
         .unwrap();
     let settings = "chains: 2, warmup: 50, draws: 500, evidence: [], accuracy: false";
     let fits = format!(
-        "Gibbs(name: \"four\", model: (components: 4, covariance: Tied(Isotropic)), {settings}),
+        "Gibbs(name: \"four\", model: (components: 4, covariance: Free(Full)), {settings}),
         Gibbs(name: \"one\", model: (components: 1), {settings})"
     );
     let (summary, _, printed) = run(folder.path(), &config(&fits), "2");
