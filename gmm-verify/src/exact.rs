@@ -38,8 +38,11 @@ impl Default for Exact {
 /// Scans of a run from which the length of the others is taken.
 const PILOT: usize = 1000;
 
+/// How many times longer a pilot is made while chains do not mix in it.
+const LONGER: usize = 4;
+
 /// Chains do not agree on a quantity with a larger R-hat.
-const MOST_R_HAT: f64 = 1.1;
+pub(crate) const MOST_R_HAT: f64 = 1.1;
 
 /// A t-test is made of an event that runs have seen, and not seen, so often at least.
 const LEAST_EVENTS: f64 = 10.0;
@@ -89,7 +92,8 @@ pub struct Report {
     pub rows: usize,
     /// How the chains mixed.
     pub mixing: Vec<Mixing>,
-    /// The scans of each run; `None` if chains do not mix, and then nothing but the evidences is compared.
+    /// The scans of each run; `None` if chains do not mix, or so slowly that runs would be too long, and then nothing is
+    /// compared.
     pub scans: Option<usize>,
     /// All comparisons.
     pub comparisons: Vec<Comparison>,
@@ -106,7 +110,8 @@ type Means = Vec<f64>;
 /// asked for; these have random numbers of their own. The means of independent runs are compared by Student's t with the
 /// exact probabilities of 1..K occupied components, and of each pair of rows to be in one component; where an event or its
 /// opposite is too rare for that, by Markov's inequality, which holds for any chain. The logarithm of an unbiased estimate with
-/// standard deviation s is biased by s^2 / 2: as much is allowed to the evidences before their differences count.
+/// standard deviation s is biased by s^2 / 2, and partitions of a probability below 10 effective draws may be missing: as much is
+/// allowed to the evidences before their differences count.
 ///
 /// # Errors
 /// [`Failure`] if there is no enumeration: a flat prior, too many or too few rows.
@@ -137,30 +142,38 @@ pub(crate) fn compare_with(
     let counter = Counter::new(Part::Exact, 2 * runs + evidences, progress);
     let mut failures = Vec::new();
 
-    let pilot: Vec<Result<[Vec<f64>; 3], Failure>> = (0..runs as u64)
-        .into_par_iter()
-        .map(|run| {
-            let done = pilot_run(model, &data, settings, &streams.named("pilots"), run);
-            counter.tick();
-            done
-        })
-        .collect();
-    let pilot = successes("pilot run", pilot, &mut failures);
-    let mixing: Vec<Mixing> = ["n_occupied", "sum_squared_counts", "ln_likelihood"]
-        .into_iter()
-        .enumerate()
-        .map(|(q, quantity)| {
+    // Pilots as long as it takes to see that chains mix, and how fast.
+    let mut length = PILOT;
+    let (mixing, slowest, scans) = loop {
+        let pilot: Vec<Result<[Vec<f64>; 3], Failure>> = (0..runs as u64)
+            .into_par_iter()
+            .map(|run| {
+                let done = pilot_run(model, &data, settings, &streams.named("pilots"), (run, length));
+                if length == PILOT {
+                    counter.tick();
+                }
+                done
+            })
+            .collect();
+        let pilot = successes("pilot run", pilot, &mut failures);
+        let of_quantity = |(q, quantity): (usize, &'static str)| {
             let values: Vec<&[f64]> = pilot.iter().map(|run| run[q].as_slice()).collect();
-            let rate = ess_bulk(&values) / (PILOT * pilot.len()) as f64;
+            let rate = ess_bulk(&values) / (length * pilot.len()) as f64;
             Mixing { quantity, r_hat: r_hat_rank(&values), rate }
-        })
-        .collect();
-
-    // What is constant needs no draws.
-    let slowest = mixing.iter().map(|m| m.rate).fold(1.0, f64::min);
-    let needed = settings.effective.max(20) as f64 / slowest;
-    let apart = mixing.iter().any(|m| m.r_hat > MOST_R_HAT) || needed > settings.most_scans as f64;
-    let scans = (!apart && !pilot.is_empty()).then_some((needed.ceil() as usize).max(PILOT));
+        };
+        let quantities = ["n_occupied", "sum_squared_counts", "ln_likelihood"];
+        let mixing: Vec<Mixing> = quantities.into_iter().enumerate().map(of_quantity).collect();
+        // What is constant needs no draws.
+        let slowest = mixing.iter().map(|m| m.rate).fold(1.0, f64::min);
+        let needed = settings.effective.max(20) as f64 / slowest;
+        let apart = mixing.iter().any(|m| m.r_hat > MOST_R_HAT) || needed > settings.most_scans as f64;
+        let longer = length.saturating_mul(LONGER);
+        if !apart || !failures.is_empty() || longer > settings.most_scans {
+            let scans = (!apart && !pilot.is_empty()).then_some((needed.ceil() as usize).max(PILOT));
+            break (mixing, slowest, scans);
+        }
+        length = longer;
+    };
     let mut comparisons = Vec::new();
     if let Some(scans) = scans {
         let means: Vec<Result<Means, Failure>> = (0..runs as u64)
@@ -173,9 +186,10 @@ pub(crate) fn compare_with(
             .collect();
         let means = successes("run", means, &mut failures);
         comparisons = compare_events(&exact, &means, slowest * scans as f64);
-    }
-    if evidences > 0 {
-        compare_evidences(model, &data, settings, &exact, streams, (&counter, &mut failures, &mut comparisons));
+        if evidences > 0 {
+            let found = (&exact, slowest);
+            compare_evidences(model, &data, settings, found, streams, (&counter, &mut failures, &mut comparisons));
+        }
     }
     Ok(Report { rows: data.n(), mixing, scans, comparisons, failures })
 }
@@ -222,11 +236,11 @@ fn pilot_run(
     data: &Data,
     settings: &Exact,
     streams: &Streams,
-    run: u64,
+    (run, length): (u64, usize),
 ) -> Result<[Vec<f64>; 3], Failure> {
     let mut chain = warmed_up(model, data, settings, streams, run)?;
     let mut values = [Vec::new(), Vec::new(), Vec::new()];
-    for _ in 0..PILOT {
+    for _ in 0..length {
         chain.step()?;
         let scan = chain.cold();
         values[0].push(scan.n_occupied() as f64);
@@ -302,7 +316,7 @@ fn compare_evidences(
     model: &Model,
     data: &Data,
     settings: &Exact,
-    exact: &Enumeration,
+    (exact, rate): (&Enumeration, f64),
     streams: &Streams,
     (counter, failures, comparisons): Records<'_, '_>,
 ) {
@@ -327,6 +341,9 @@ fn compare_evidences(
     let all: Vec<[Result<f64, Failure>; 2]> =
         (0..settings.evidences.max(4) as u64).into_par_iter().map(estimate).collect();
     let (bridge, chib): (Vec<_>, Vec<_>) = all.into_iter().map(|[bridge, chib]| (bridge, chib)).unzip();
+    // Partitions so rare that the draws of an estimate may hold none of them are missing from it, whatever its error.
+    let effective = rate * (gibbs.chains * gibbs.draws) as f64;
+    let unseen = -(-(LEAST_EVENTS / effective).min(0.5)).ln_1p();
     for ((quantity, _), estimates) in methods.iter().zip([bridge, chib]) {
         let values = successes(quantity, estimates, failures);
         let n = values.len() as f64;
@@ -334,7 +351,7 @@ fn compare_evidences(
             continue;
         }
         let (mean, squared_error) = mean_and_squared_error(&values);
-        let allowed = 0.5 * n * squared_error + 1e-9 * (1.0 + exact.ln_evidence.abs());
+        let allowed = 0.5 * n * squared_error + unseen + 1e-9 * (1.0 + exact.ln_evidence.abs());
         let excess = ((mean - exact.ln_evidence).abs() - allowed).max(0.0);
         let p_value = match excess > 0.0 {
             true => t_p_value(excess / squared_error.sqrt(), n - 1.0),

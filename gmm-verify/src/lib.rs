@@ -9,8 +9,8 @@
 //!
 //! [`verify()`] runs all of them.
 //!
-//! Parameters and data come from [`Simulator`], a second and plain writing-down of the model that shares no code with the posterior
-//! that is tested. All p-values are exact, or conservative, or those of t-tests over independent runs, in which autocorrelation is
+//! Parameters and data come from [`Simulator`], a second and plain writing-down of the model, which draws nothing as the tested
+//! posterior does. All p-values are exact, or conservative, or those of t-tests over independent runs, in which autocorrelation is
 //! accounted for whatever it is. Replications, chains and runs depend on their index alone, so they can be made in any order, on any
 //! number of threads, and at different times.
 //!

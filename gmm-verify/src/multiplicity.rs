@@ -11,7 +11,8 @@
 pub fn holm(p_values: &[f64], level: f64) -> Vec<bool> {
     let m = p_values.len();
     let mut order: Vec<usize> = (0..m).collect();
-    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let or_last = |i: usize| if p_values[i].is_nan() { f64::INFINITY } else { p_values[i] };
+    order.sort_by(|&a, &b| or_last(a).total_cmp(&or_last(b)));
     let mut rejected = vec![false; m];
     for (place, i) in order.into_iter().enumerate() {
         if p_values[i].is_nan() || p_values[i] > level / (m - place) as f64 {

@@ -1,6 +1,8 @@
 //! What is compared: label-invariant functions of parameters and allocations, given data.
 
-use gmm_core::{ComponentPrior, Data, Mixture, Model, Statistics, Structure, Symmetric, log_sum_exp};
+use gmm_core::{
+    ComponentPrior, Covariance, Data, Mixture, Model, Shape, Statistics, Structure, Symmetric, log_sum_exp,
+};
 use gmm_mcmc::Scan;
 
 use crate::Failure;
@@ -8,8 +10,10 @@ use crate::Failure;
 /// Coordinates of means that are looked at.
 const MOST_COORDINATES: usize = 3;
 
-/// What rounding may make of a sum over the rows, relative to their number and the sum.
+/// What rounding may make of a sum over the rows, relative to their number and the sum: this, or as much for each unit of the
+/// condition number of a covariance.
 const ROUNDING: f64 = 1e-6;
+const ROUNDING_BY_CONDITION: f64 = 1e-14;
 
 /// The quantities of a model.
 ///
@@ -67,9 +71,10 @@ impl<'a> Quantities<'a> {
             plain += log_sum_exp(&ln_joint);
             plain_complete += ln_joint[usize::from(*label)];
         }
+        let rounding = ROUNDING.max(ROUNDING_BY_CONDITION * condition(mixture));
         let pairs = [("ln_likelihood", ln_likelihood, plain), ("ln_complete", ln_complete, plain_complete)];
         for (quantity, reported, recomputed) in pairs {
-            let allowed = ROUNDING * (data.n() as f64 + recomputed.abs());
+            let allowed = rounding * (data.n() as f64 + recomputed.abs());
             if (reported - recomputed).abs() > allowed {
                 return Err(Failure::Inconsistent { quantity, reported, recomputed, scans: scan.number() });
             }
@@ -100,6 +105,18 @@ impl<'a> Quantities<'a> {
     }
 }
 
+/// A bound on the condition numbers of the covariances, `tr(S) tr(inverse(S))`; 1 where nothing is solved for.
+fn condition(mixture: &Mixture) -> f64 {
+    let of_one = |covariance: &Covariance| match covariance.shape() {
+        Shape::Diagonal | Shape::Isotropic => 1.0,
+        Shape::Full => {
+            let trace: f64 = (0..covariance.d()).map(|j| covariance.as_symmetric().get(j, j)).sum();
+            trace * covariance.whitener().iter().map(|t| t * t).sum::<f64>()
+        }
+    };
+    mixture.covariances().iter().map(of_one).fold(1.0, f64::max)
+}
+
 /// `ln p(x, z | w, mu, S)` from the statistics of the allocations. Components without rows count 0.
 fn ln_complete(mixture: &Mixture, statistics: &Statistics) -> f64 {
     let ln_two_pi = (2.0 * std::f64::consts::PI).ln();
@@ -119,14 +136,14 @@ fn ln_complete(mixture: &Mixture, statistics: &Statistics) -> f64 {
 /// The log determinant of the covariance of the mixture distribution; minus infinity where rounding leaves none.
 fn ln_det_of_mixture(mixture: &Mixture, mean: &[f64]) -> f64 {
     let d = mixture.d();
-    let mut total = Symmetric::zeros(gmm_core::Shape::Full, d);
+    let mut total = Symmetric::zeros(Shape::Full, d);
     for k in 0..mixture.k() {
         let weight = mixture.weights()[k];
         let difference: Vec<f64> = mixture.mean(k).iter().zip(mean).map(|(a, b)| a - b).collect();
         total.add_scaled(weight, &mixture.covariance(k).as_symmetric().to_full());
         total.add_outer(weight, &difference);
     }
-    gmm_core::Covariance::new(total).map_or(f64::NEG_INFINITY, |covariance| covariance.ln_det())
+    Covariance::new(total).map_or(f64::NEG_INFINITY, |covariance| covariance.ln_det())
 }
 
 #[cfg(test)]

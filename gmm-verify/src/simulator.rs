@@ -188,7 +188,10 @@ fn draw_weights<R: Rng>(concentration: &[f64], rng: &mut R) -> Result<Vec<f64>, 
         logarithms.push(g.ln() + u.ln() / a);
     }
     let largest = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    Ok(logarithms.iter().map(|ln| (ln - largest).exp()).collect())
+    let relative: Vec<f64> = logarithms.iter().map(|ln| (ln - largest).exp()).collect();
+    let total: f64 = relative.iter().sum();
+    // What is rounded, and what underflows, is so in the sampler: weights that differ in that alone would have other ranks.
+    Ok(relative.iter().map(|w| (w / total).max(f64::MIN_POSITIVE)).collect())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::geweke::{JointTest, Moment};
 use crate::optima::State;
 use crate::sbc::{Calibration, QuantityCalibration};
-use crate::{Part, exact, holm, optima};
+use crate::{Failure, Part, exact, holm, optima};
 
 /// The rate of false alarms, split over the parts that run.
 ///
@@ -174,15 +174,32 @@ fn significant(level: f64, p_values: &[f64], finding: impl Fn(usize) -> Finding)
     places.into_iter().map(finding).collect()
 }
 
-fn failed(part: Part, n: usize, of: usize, what: &str, first: &dyn fmt::Display) -> Option<Finding> {
+/// Failures of draws, replications or runs, in words: how many of how many where that is known.
+fn failed(part: Part, n: usize, of: Option<usize>, what: &str, first: &dyn fmt::Display) -> Option<Finding> {
+    let of = of.map_or(String::new(), |of| format!(" of {of}"));
     (n > 0).then(|| Finding {
         part,
         quantity: what.to_owned(),
         direction: Direction::Failed,
-        words: format!("{n} of {of} failed, so the others are a selection; the first: {first}"),
+        words: format!("{n}{of} failed, so the others are a selection and nothing is decided; the first: {first}"),
         p_value: None,
     })
 }
+
+/// The failures of each kind.
+fn failures_by_kind(part: Part, failures: &[(&'static str, u64, Failure)]) -> Vec<Finding> {
+    let mut kinds: Vec<&'static str> = failures.iter().map(|(what, ..)| *what).collect();
+    kinds.dedup();
+    let of_kind = |kind: &&'static str| {
+        let mut own = failures.iter().filter(|(what, ..)| what == kind);
+        let (_, _, first) = own.next()?;
+        failed(part, 1 + own.count(), None, &format!("{kind}s"), first)
+    };
+    kinds.iter().filter_map(of_kind).collect()
+}
+
+/// Replications below which calibration sees gross errors alone.
+const FEW_REPLICATIONS: usize = 500;
 
 /// What simulation-based calibration found.
 pub fn of_calibration(budget: &Budget, calibration: &Calibration) -> PartVerdict {
@@ -196,9 +213,12 @@ pub fn of_calibration(budget: &Budget, calibration: &Calibration) -> PartVerdict
     });
     let of = calibration.replications + calibration.failures.len();
     if let Some((_, first)) = calibration.failures.first() {
-        findings.extend(failed(part, calibration.failures.len(), of, "replications", first));
+        findings.extend(failed(part, calibration.failures.len(), Some(of), "replications", first));
     }
     let mut remarks = Vec::new();
+    if calibration.replications < FEW_REPLICATIONS {
+        remarks.push(format!("replications: {}, enough for gross errors alone", calibration.replications));
+    }
     if calibration.start == crate::sbc::Start::WarmedUp {
         remarks
             .push("tempered chains have no stationary start: ranks are uniform only if draws are independent".into());
@@ -261,9 +281,7 @@ pub fn of_joint_test(budget: &Budget, joint: &JointTest) -> PartVerdict {
         );
         Finding { part, quantity, direction, words, p_value: Some(test.p_value) }
     });
-    if let Some((what, _, first)) = joint.failures.first() {
-        findings.extend(failed(part, joint.failures.len(), joint.failures.len(), what, first));
-    }
+    findings.extend(failures_by_kind(part, &joint.failures));
     PartVerdict { part, level, tests: joint.tests.len(), findings, remarks: Vec::new() }
 }
 
@@ -282,22 +300,25 @@ pub fn of_enumeration(budget: &Budget, report: &exact::Report) -> PartVerdict {
         let (quantity, p_value) = (comparison.quantity.clone(), Some(comparison.p_value));
         Finding { part, quantity, direction, words, p_value }
     });
+    let mut remarks = Vec::new();
     if report.scans.is_none() {
         let worst = |a: f64, b: f64| if b.is_nan() { a } else { a.max(b) };
         let r_hat = report.mixing.iter().map(|m| m.r_hat).fold(f64::NAN, worst);
         let rate = report.mixing.iter().map(|m| m.rate).fold(f64::NAN, f64::min);
-        findings.push(Finding {
-            part,
-            quantity: format!("the posterior of {} rows", report.rows),
-            direction: Direction::NotMixed,
-            words: format!("R-hat up to {r_hat:.2}, from {rate:.1e} effective draws a scan on"),
-            p_value: None,
-        });
+        let words = format!("R-hat up to {r_hat:.2}, from {rate:.1e} effective draws a scan on");
+        match r_hat <= exact::MOST_R_HAT {
+            true => remarks.push(format!("chains mix too slowly for runs of any use ({words}): nothing was compared")),
+            false => findings.push(Finding {
+                part,
+                quantity: format!("the posterior of {} rows", report.rows),
+                direction: Direction::NotMixed,
+                words,
+                p_value: None,
+            }),
+        }
     }
-    if let Some((what, _, first)) = report.failures.first() {
-        findings.extend(failed(part, report.failures.len(), report.failures.len(), what, first));
-    }
-    PartVerdict { part, level, tests: report.comparisons.len(), findings, remarks: Vec::new() }
+    findings.extend(failures_by_kind(part, &report.failures));
+    PartVerdict { part, level, tests: report.comparisons.len(), findings, remarks }
 }
 
 /// What was found of the optima of point estimates with their names.

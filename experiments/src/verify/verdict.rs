@@ -33,7 +33,13 @@ impl VerdictSummary {
             1 => words.push("One more mode could not be looked at.".to_owned()),
             n => words.push(format!("{n} more modes could not be looked at.")),
         }
-        if !samplers.is_empty() {
+        let nothing: Vec<&str> =
+            fits.iter().filter(|fit| looked_at > 0 && tests(&[fit]) == 0).map(|fit| fit.name.as_str()).collect();
+        if !nothing.is_empty() {
+            words.push(format!("Nothing could be looked at of {}.", named(&nothing)));
+        }
+        let by_chance = samplers.iter().flat_map(|fit| fit.findings()).all(|finding| finding.p_value.is_some());
+        if !samplers.is_empty() && by_chance && failures == 0 {
             let right = if samplers.len() == 1 { "the sampler is" } else { "all samplers are" };
             let percent = percent(rate);
             words.push(format!(
