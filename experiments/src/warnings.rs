@@ -195,7 +195,7 @@ impl fmt::Display for Warning {
                 write!(f, "few round trips between posterior and prior ({} by chain", listed(&trips, f.alternate()))?;
                 write!(f, ", {LEAST_ROUND_TRIPS} are the least to rely on), so tempering may have helped little; ")?;
                 match wanted.filter(|wanted| wanted > rungs) {
-                    Some(wanted) => write!(f, "use about {wanted} rungs instead of {rungs}"),
+                    Some(wanted) => write!(f, "use {wanted} rungs or more instead of {rungs}"),
                     None => f.write_str("take more draws"),
                 }
             }
@@ -355,7 +355,7 @@ mod tests {
             posterior; use more rungs or draws"
         ));
         let trips = |wanted| Warning::RoundTrips { trips: vec![0, 12], rungs: 5, wanted }.to_string();
-        assert!(trips(Some(9)).ends_with("; use about 9 rungs instead of 5"), "{}", trips(Some(9)));
+        assert!(trips(Some(9)).ends_with("; use 9 rungs or more instead of 5"), "{}", trips(Some(9)));
         // With rungs enough, or none tried.
         assert!([Some(4), None].into_iter().all(|wanted| trips(wanted).ends_with("; take more draws")));
         let labels =

@@ -98,7 +98,7 @@ pub(super) fn what_ran(fit: &FitVerification, part: &PartSummary) -> String {
     match part.part.as_str() {
         "calibration" => fit.calibration.as_ref().map_or_else(String::new, |calibration| {
             let all = calibration.replications + calibration.failures.len();
-            format!("{all} data sets of {} rows", calibration.rows)
+            format!("{all} data set{} of {} rows", if all == 1 { "" } else { "s" }, calibration.rows)
         }),
         "joint test" => fit.joint_test.as_ref().map_or_else(String::new, |joint| {
             format!("{} chains of {} x {} rows", joint.chains, joint.alternations, joint.rows)

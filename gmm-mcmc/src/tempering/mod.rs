@@ -72,7 +72,8 @@ pub struct Swaps {
 
 impl Swaps {
     /// The estimate of the global communication barrier, the sum of the rates of refusal (Syed et al. 2022): a property of the
-    /// model and data that more rungs change little.
+    /// model and data that more rungs change little. Where neighbours hardly swap it is a lower bound: no ladder shows more than
+    /// its rungs less one.
     pub fn barrier(&self) -> f64 {
         self.rates.iter().map(|rate| 1.0 - rate).sum()
     }
