@@ -1,7 +1,7 @@
 //! Errors planted on purpose, to see that verification finds them.
 //!
 //! Without the feature `planted-defects`, which only the tests of verification switch on, [`sound`] is its first argument and
-//! nothing of this is compiled into a program. With it, [`plant`] switches one defect on for the whole process.
+//! nothing of this is compiled into a program. With it, `plant` switches one defect on for the whole process.
 
 #[cfg(feature = "planted-defects")]
 use std::sync::atomic::{AtomicUsize, Ordering};
