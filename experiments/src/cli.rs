@@ -14,6 +14,7 @@ use crate::output::{OutputError, ResultsDir};
 use crate::posterior::{loss, method};
 use crate::progress::Progress;
 use crate::report::{self, listed, terminal};
+use crate::report_files::{ReportError, rebuild};
 use crate::resolve::{LoadError, load};
 use crate::run::run;
 use crate::select::{SelectArgs, load_grid, select};
@@ -58,6 +59,8 @@ enum Command {
     Select(SelectArgs),
     /// Tests whether the samplers of an experiment sample their posteriors, and whether the optima of its point estimates are optima.
     Verify(VerifyArgs),
+    /// Draws the reports of results once more, from what is stored with them.
+    Report(ReportArgs),
     /// Measures how fast EM and Gibbs sampling run on this machine.
     Bench(BenchArgs),
 }
@@ -81,6 +84,13 @@ struct RunArgs {
     /// Prints nothing but errors.
     #[arg(long, short)]
     quiet: bool,
+}
+
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// Folders of results, as `gmm run`, `gmm verify` and `gmm study` leave them.
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check_all(&args),
         Command::Select(args) => run_select(&args),
         Command::Verify(args) => run_verify(&args),
+        Command::Report(args) => report_all(&args),
         Command::Bench(args) => run_bench(&args),
     };
     match done {
@@ -161,6 +172,17 @@ fn check_all(args: &CheckArgs) -> Result<bool, Failure> {
     let scratch = args.scratch.scratch.as_deref().unwrap_or(Path::new("."));
     for experiment in read_all(&args.configs, None, scratch)? {
         say(&mut std::io::stdout(), &outline(&experiment));
+    }
+    Ok(true)
+}
+
+fn report_all(args: &ReportArgs) -> Result<bool, Failure> {
+    for folder in &args.folders {
+        let page = rebuild(folder).map_err(|error| match error {
+            ReportError::Output(error) => Failure::Running(miette::Report::msg(error)),
+            error => Failure::Input(miette::Report::msg(error)),
+        })?;
+        say(&mut std::io::stdout(), &format!("Report in {}", page.display()));
     }
     Ok(true)
 }

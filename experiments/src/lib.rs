@@ -30,6 +30,7 @@ mod reconciled;
 mod summary;
 
 mod report;
+mod report_files;
 
 mod progress;
 mod write;

@@ -15,7 +15,8 @@ use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
 use crate::output::{DrawsTable, OutputError, ResultsDir, Values, Variable, npy_matrix, write_draws};
 use crate::posterior::{GibbsDetail, GibbsSeconds};
-use crate::report::html;
+use crate::report::run_page;
+use crate::report_files::write_report;
 use crate::summary::Summary;
 
 /// The folder of results while an experiment runs.
@@ -125,9 +126,8 @@ impl<'a> Writer<'a> {
     /// Writes the rest and puts the results in their place.
     pub(crate) fn finish(mut self, outcome: &Outcome, summary: &Summary) -> Result<PathBuf, OutputError> {
         self.summary(summary)?;
-        let page = html(self.experiment, outcome, summary)
-            .unwrap_or_else(|reason| format!("<!doctype html><title>report</title><p>no report: {reason}</p>\n"));
-        self.write("report.html", page.as_bytes())?;
+        let report = write_report(self.folder.path(), &run_page(self.experiment, outcome, summary))?;
+        report.iter().for_each(|(name, bytes)| self.note(name, bytes));
         let gibbs = outcome.fits.iter().filter(|fit| fit.gibbs.is_some());
         let manifest = Manifest {
             program: "gmm",
@@ -156,12 +156,17 @@ impl<'a> Writer<'a> {
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
         self.folder.write(name, bytes)?;
+        self.note(name, bytes);
+        Ok(())
+    }
+
+    /// Lists a file that was written, instead of an older one of its name.
+    fn note(&mut self, name: &str, bytes: &[u8]) {
         self.files.retain(|file| file.name != name);
         let mut digested = Digested::new(std::io::sink());
         let _ = digested.write_all(bytes);
         let (sha256, bytes) = digested.finish();
         self.files.push(WrittenFile { name: name.to_owned(), bytes, sha256 });
-        Ok(())
     }
 }
 

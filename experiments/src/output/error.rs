@@ -55,6 +55,15 @@ pub enum OutputError {
         path: PathBuf,
     },
 
+    /// The figures of a report cannot be drawn.
+    #[error("the report of `{}` cannot be drawn: {reason}", path.display())]
+    Drawing {
+        /// The folder of results.
+        path: PathBuf,
+        /// What the drawing library or the template engine said.
+        reason: String,
+    },
+
     /// The table of draws contradicts itself.
     #[error("could not write the draws to `{}`: {fault}", path.display())]
     Draws {

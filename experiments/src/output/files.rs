@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::error::OutputError;
+use super::error::{OutputError, check_name};
 
 /// Large enough that a chunk of draws costs few system calls.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -48,6 +48,26 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
         return Err(fail()(cause));
     }
     sync_folder(folder_of(&target)).map_err(fail())
+}
+
+/// Writes a folder of files, in place of an older one of that name: under another name until all are whole.
+///
+/// # Errors
+///
+/// [`OutputError::UnsafeName`] if a file is not named plainly; [`OutputError::Io`].
+pub(crate) fn write_folder(dir: &Path, files: &[(String, Vec<u8>)]) -> Result<(), OutputError> {
+    let mut temporary = dir.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    remove(&temporary)?;
+    fs::create_dir(&temporary).map_err(OutputError::io("create the folder", &temporary))?;
+    for (name, bytes) in files {
+        check_name(name)?;
+        write_new(&temporary.join(name), |to| to.write_all(bytes))?;
+    }
+    remove(dir)?;
+    fs::rename(&temporary, dir).map_err(OutputError::io("write", dir))?;
+    sync_folder(folder_of(dir)).map_err(OutputError::io("write", dir))
 }
 
 /// Writes a file that does not exist yet, in a folder that nobody else knows of yet: under another name until it is whole.

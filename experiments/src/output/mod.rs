@@ -10,6 +10,7 @@ mod zarr;
 pub use draws::{DrawsFault, DrawsTable, Values, Variable};
 pub(crate) use error::check_name;
 pub use error::{NameFault, OutputError};
+pub(crate) use files::write_folder;
 pub use files::write_whole;
 pub(crate) use npy::npy_matrix;
 pub use results::ResultsDir;

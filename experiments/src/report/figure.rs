@@ -11,6 +11,8 @@ mod heat;
 mod progress;
 mod scatter;
 
+pub(super) mod picture;
+
 pub(super) mod verification;
 
 use gmm_core::{Data, Mixture};
@@ -18,71 +20,39 @@ use rayon::prelude::*;
 
 use crate::experiment::Experiment;
 use crate::fitted::Outcome;
+use crate::report::page::{Figure, Key, KeyKind};
 use palette::{Color, Marker};
 
-/// A picture with the words that go with it.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Figure {
-    /// An SVG element; its texts are escaped.
-    pub(super) svg: String,
-    /// What it is of.
-    pub(super) title: String,
-    /// What it shows.
-    pub(super) caption: String,
-    /// What its colours mean.
-    pub(super) legend: Vec<Key>,
-    /// The width that it is made for, in pixels.
-    pub(super) width: u32,
-}
-
-/// One entry of a legend.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Key {
-    /// `line`, `dashed`, `area` or `dot`.
-    pub(super) kind: &'static str,
-    /// The character of a dot.
-    pub(super) sign: &'static str,
-    /// The colour, as in a style sheet.
-    pub(super) color: String,
-    /// What it means.
-    pub(super) text: String,
-}
-
 impl Key {
-    fn new(kind: &'static str, color: Color, text: impl Into<String>) -> Self {
-        Self { kind, sign: "", color: color.css(), text: text.into() }
+    /// An entry without a sign.
+    pub(super) fn new(kind: KeyKind, color: Color, text: impl Into<String>) -> Self {
+        Self { kind, sign: "".into(), color: color.css(), text: text.into() }
     }
 }
 
 /// What stands for a component in figures and tables.
 pub(super) fn key_of_component(component: usize) -> Key {
     let sign = Marker::of(component).sign();
-    Key { sign, ..Key::new("dot", Color::of(component), component.to_string()) }
+    Key { sign: sign.into(), ..Key::new(KeyKind::Dot, Color::of(component), component.to_string()) }
 }
 
 /// The fits over the data: one figure for all in one dimension, else one for each. None without fits.
-///
-/// # Errors
-/// What the drawing library says.
-pub(super) fn of_fits(experiment: &Experiment, outcome: &Outcome) -> Result<Vec<Figure>, String> {
+pub(super) fn of_fits(experiment: &Experiment, outcome: &Outcome) -> Vec<Figure> {
     match (outcome.fits.is_empty(), experiment.data.data.d()) {
-        (true, _) => Ok(Vec::new()),
-        (false, 1) => density::figure(&experiment.data, &outcome.fits).map(|figure| vec![figure]),
+        (true, _) => Vec::new(),
+        (false, 1) => vec![density::figure(&experiment.data, &outcome.fits)],
         (false, _) => outcome.fits.iter().map(|fit| scatter::figure(&experiment.data, fit)).collect(),
     }
 }
 
 /// How each fit came to its result.
-///
-/// # Errors
-/// What the drawing library says.
-pub(super) fn of_progress(outcome: &Outcome) -> Result<Vec<Figure>, String> {
+pub(super) fn of_progress(outcome: &Outcome) -> Vec<Figure> {
     let mut figures = Vec::new();
     for fit in &outcome.fits {
-        figures.extend(fit.point.as_ref().map(|em| progress::climb(&fit.name, em)).transpose()?);
-        figures.extend(fit.gibbs.as_ref().map(|gibbs| progress::traces(&fit.name, gibbs)).transpose()?);
+        figures.extend(fit.point.as_ref().map(|em| progress::climb(&fit.name, em)));
+        figures.extend(fit.gibbs.as_ref().map(|gibbs| progress::traces(&fit.name, gibbs)));
     }
-    Ok(figures)
+    figures
 }
 
 /// How probable it is that rows belong together, for each fit that has it of all pairs.

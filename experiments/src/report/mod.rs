@@ -1,16 +1,19 @@
 //! Results for people: tables for the terminal, a page for the browser.
 
 mod figure;
-mod html;
 mod names;
 mod numbers;
+pub(crate) mod page;
+mod pages;
 mod posteriors;
+mod render;
 mod selection;
 mod terminal;
 mod verification;
 
-pub(crate) use html::{html, verification_page};
 pub(crate) use names::listed;
+pub(crate) use pages::{run_page, verification_page};
+pub(crate) use render::{figures, html};
 pub(crate) use selection::selection;
 pub(crate) use terminal::terminal;
 pub(crate) use verification::verification;

@@ -6,8 +6,8 @@ use comfy_table::{Cell, Table};
 
 use crate::experiment::Experiment;
 use crate::fitted::FailedFit;
-use crate::report::html::method;
 use crate::report::numbers::{ln, short};
+use crate::report::pages::method;
 use crate::report::terminal::{right, short_ending, table};
 use crate::select::Selection;
 use crate::warnings::Warning;

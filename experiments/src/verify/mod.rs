@@ -31,8 +31,8 @@ pub(crate) use plan::Plan;
 use signs::Signs;
 use summary::VerdictSummary;
 pub(crate) use summary::{
-    CalibrationSummary, FindingSummary, FitVerification, JointTestSummary, PartSummary, QuantilePairs, RankedQuantity,
-    VerificationSummary,
+    CalibrationSummary, FindingSummary, FitVerification, JointTestSummary, OptimaSummary, PartSummary, QuantilePairs,
+    RankedQuantity, VerificationSummary,
 };
 pub(crate) use verdict::percent;
 

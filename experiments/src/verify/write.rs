@@ -17,6 +17,7 @@ use crate::digest::{Digested, of_file};
 use crate::experiment::Experiment;
 use crate::output::{OutputError, ResultsDir};
 use crate::report::verification_page;
+use crate::report_files::write_report;
 
 /// What results depend on, as a digest: the program to its last byte, the instructions that it runs on, the experiment with every
 /// default filled in, its data, and the arguments. Threads and folders are not part of it.
@@ -69,9 +70,7 @@ impl<'a> Writer<'a> {
     /// Writes everything and puts it in its place.
     pub(super) fn finish(self, summary: &VerificationSummary, parts: Vec<Timing>) -> Result<PathBuf, OutputError> {
         self.folder.write("verification.json", &json(summary))?;
-        let page = verification_page(&self.experiment.data, summary)
-            .unwrap_or_else(|reason| format!("<!doctype html><title>report</title><p>no report: {reason}</p>\n"));
-        self.folder.write("report.html", page.as_bytes())?;
+        write_report(self.folder.path(), &verification_page(&self.experiment.data, summary))?;
         let manifest = Manifest {
             program: "gmm",
             version: env!("CARGO_PKG_VERSION"),

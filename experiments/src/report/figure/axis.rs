@@ -1,13 +1,15 @@
 //! The axis of a figure: a range that is never empty, ticks at round numbers, labels that are never long.
 
+use serde::{Deserialize, Serialize};
+
 /// The longest name that is written out.
 const LONGEST_NAME: usize = 36;
 /// Values beyond this are not drawn: differences of two of them must be finite.
 const LARGEST: f64 = 1e300;
 
 /// A finite range with its ticks.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Axis {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     name: String,

@@ -1,7 +1,7 @@
 //! Lines inside a frame: what leaves the unit square is cut off at its edge.
 
 /// A point; inside the frame both coordinates are between 0 and 1.
-pub(super) type Point = (f64, f64);
+pub(crate) type Point = (f64, f64);
 
 /// The parts of a line of points that lie inside, in order. Points that are not finite end a part.
 pub(super) fn inside(points: impl IntoIterator<Item = Point>) -> Vec<Vec<Point>> {

@@ -7,10 +7,13 @@ use gmm_mcmc::diagnostics::quantile;
 use super::axis::Axis;
 use super::clip::Point;
 use super::palette::{Color, DATA, TRUTH};
-use super::panel::{Mark, Panel, svg};
-use super::{Figure, Key, held, range, stride};
+use super::panel::{Mark, Panel};
+use super::picture::Picture;
+use super::{held, range, stride};
+
 use crate::experiment::DataSet;
 use crate::fitted::FitResult;
+use crate::report::page::{Figure, Key, KeyKind};
 
 const SIZE: (u32, u32) = (1120, 440);
 /// Draws that the posterior of the density is computed from.
@@ -29,7 +32,7 @@ struct Curve {
 }
 
 /// The figure of all fits.
-pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Result<Figure, String> {
+pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Figure {
     let name = data.columns.first().map_or("x", String::as_str);
     let mixtures = || fits.iter().map(|fit| &fit.mixture).chain(&data.truth);
     let x = Axis::over(name, held(&data.data, 0, mixtures()), 10);
@@ -62,14 +65,14 @@ pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Result<Figure, Strin
     if let Some(truth) = &truth {
         marks.push(Mark::Line { points: over(truth), color: TRUTH, width: 1.5, dashed: true });
     }
-    let panel = Panel { x, y, marks, remark: "" };
-    Ok(Figure {
-        svg: svg(&[panel], 1, SIZE)?,
+    let panel = Panel { x, y, marks, remark: "".into() };
+    Figure {
+        picture: Picture::panels(vec![panel], 1, SIZE),
         title: "Densities".to_owned(),
         caption: caption(data, fits, is_cut),
         legend: legend(fits, truth.is_some()),
-        width: SIZE.0,
-    })
+        table: None,
+    }
 }
 
 fn caption(data: &DataSet, fits: &[FitResult], is_cut: bool) -> String {
@@ -90,12 +93,12 @@ fn caption(data: &DataSet, fits: &[FitResult], is_cut: bool) -> String {
 }
 
 fn legend(fits: &[FitResult], truth: bool) -> Vec<Key> {
-    let mut legend = vec![Key::new("area", DATA, "data")];
+    let mut legend = vec![Key::new(KeyKind::Area, DATA, "data")];
     for (i, fit) in fits.iter().enumerate() {
         let band = if fit.gibbs.is_some() { ", mean and 90 % band" } else { "" };
-        legend.push(Key::new("line", Color::of(i), format!("{}{band}", fit.name)));
+        legend.push(Key::new(KeyKind::Line, Color::of(i), format!("{}{band}", fit.name)));
     }
-    legend.extend(truth.then(|| Key::new("dashed", TRUTH, "truth")));
+    legend.extend(truth.then(|| Key::new(KeyKind::Dashed, TRUTH, "truth")));
     legend
 }
 

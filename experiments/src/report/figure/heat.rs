@@ -3,16 +3,27 @@
 use std::fmt::Write;
 
 use gmm_mcmc::{CoClustering, SimilarityMatrix};
+use serde::{Deserialize, Serialize};
 
-use super::{Figure, Key};
+use super::picture::Picture;
 use crate::posterior::{PartitionFound, loss};
+use crate::report::page::{Figure, Key, KeyKind};
 
 /// The most cells on a side; more rows share cells.
 const MOST_CELLS: usize = 120;
 /// Shades from 0 to 1.
 const SHADES: usize = 17;
-/// The width that a figure is made for.
-const WIDTH: u32 = 420;
+
+/// A square matrix of probabilities, each as one of [`SHADES`] shades.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Shades {
+    /// Cells on a side.
+    cells: usize,
+    /// Row after row.
+    shades: Vec<u8>,
+    /// Where outlined squares on the diagonal begin and end, in cells.
+    outlined: Vec<(f64, f64)>,
+}
 
 /// The figure of a partition with its co-clustering, where that is of all pairs.
 pub(super) fn figure(name: &str, found: &PartitionFound) -> Option<Figure> {
@@ -32,17 +43,18 @@ pub(super) fn figure(name: &str, found: &PartitionFound) -> Option<Figure> {
         if found.estimate.n_clusters == 1 { "cluster" } else { "clusters" },
     );
     let key = |probability: f64| Key {
-        kind: "area",
-        sign: "",
+        kind: KeyKind::Area,
+        sign: "".into(),
         color: shade(shade_of(probability)),
         text: format!("{probability}"),
     };
+    let outlined = corners(&found.sizes(), n, cells);
     Some(Figure {
-        svg: svg(&means(matrix, &order, cells), cells, &corners(&found.sizes(), n, cells)),
+        picture: Picture::Shades(Shades::new(&means(matrix, &order, cells), cells, outlined)),
         title: name.to_owned(),
         caption,
         legend: [0.0, 0.25, 0.5, 0.75, 1.0].map(key).into(),
-        width: WIDTH,
+        table: None,
     })
 }
 
@@ -78,47 +90,56 @@ fn corners(sizes: &[usize], n: usize, cells: usize) -> Vec<(f64, f64)> {
     ends.map(|(start, end)| (in_cells(start), in_cells(end))).collect()
 }
 
-fn shade_of(probability: f64) -> usize {
-    (probability.clamp(0.0, 1.0) * (SHADES - 1) as f64).round() as usize
+fn shade_of(probability: f64) -> u8 {
+    (probability.clamp(0.0, 1.0) * (SHADES - 1) as f64).round() as u8
 }
 
 /// From white to a dark blue.
-fn shade(shade: usize) -> String {
-    let part = shade as f64 / (SHADES - 1) as f64;
+fn shade(shade: u8) -> String {
+    let part = f64::from(shade) / (SHADES - 1) as f64;
     let mix = |from: f64, to: f64| (from + (to - from) * part).round() as u8;
     format!("#{:02x}{:02x}{:02x}", mix(255.0, 8.0), mix(255.0, 48.0), mix(255.0, 107.0))
 }
 
-/// Of each shade one path, whose lines are runs of cells; nothing for the first, which is white.
-fn svg(values: &[f64], cells: usize, corners: &[(f64, f64)]) -> String {
-    let mut paths = vec![String::new(); SHADES];
-    for (y, row) in values.chunks_exact(cells).enumerate() {
-        let shades: Vec<usize> = row.iter().map(|value| shade_of(*value)).collect();
-        let mut x = 0;
-        for run in shades.chunk_by(|a, b| a == b) {
-            let _ = write!(paths[run[0]], "M{x} {y}.5h{}", run.len());
-            x += run.len();
+impl Shades {
+    /// The width that it is made for, in pixels.
+    pub(super) const WIDTH: u32 = 420;
+
+    fn new(values: &[f64], cells: usize, outlined: Vec<(f64, f64)>) -> Self {
+        Self { cells, shades: values.iter().map(|value| shade_of(*value)).collect(), outlined }
+    }
+
+    /// Of each shade one path, whose lines are runs of cells; nothing for the first, which is white.
+    pub(super) fn svg(&self) -> String {
+        let mut paths = vec![String::new(); SHADES];
+        for (y, row) in self.shades.chunks_exact(self.cells.max(1)).enumerate() {
+            let mut x = 0;
+            for run in row.chunk_by(|a, b| a == b) {
+                let _ = write!(paths[usize::from(run[0]).min(SHADES - 1)], "M{x} {y}.5h{}", run.len());
+                x += run.len();
+            }
         }
+        let side = self.cells + 2;
+        let mut text = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-1 -1 {side} {side}\">\n");
+        let _ = writeln!(text, "<rect width=\"{0}\" height=\"{0}\" fill=\"#ffffff\"/>", self.cells);
+        text.push_str("<g shape-rendering=\"crispEdges\">\n");
+        for (path, i) in paths.iter().zip(0..).skip(1).filter(|(path, _)| !path.is_empty()) {
+            let _ = writeln!(text, "<path stroke=\"{}\" d=\"{path}\"/>", shade(i));
+        }
+        text.push_str("</g>\n");
+        let mut square = |start: f64, end: f64, color: &str, width: f64| {
+            let side = end - start;
+            let _ = writeln!(
+                text,
+                "<rect x=\"{start:.2}\" y=\"{start:.2}\" width=\"{side:.2}\" height=\"{side:.2}\" fill=\"none\" \
+                 stroke=\"{color}\" stroke-width=\"{width}\" vector-effect=\"non-scaling-stroke\"/>"
+            );
+        };
+        square(0.0, self.cells as f64, "#333333", 1.0);
+        self.outlined.iter().for_each(|(start, end)| square(*start, *end, "#d55e00", 1.5));
+        text.push_str("</svg>\n");
+        text
     }
-    let side = cells + 2;
-    let mut text = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-1 -1 {side} {side}\">\n");
-    text.push_str("<g shape-rendering=\"crispEdges\">\n");
-    for (i, path) in paths.iter().enumerate().skip(1).filter(|(_, path)| !path.is_empty()) {
-        let _ = writeln!(text, "<path stroke=\"{}\" d=\"{path}\"/>", shade(i));
-    }
-    text.push_str("</g>\n");
-    let mut square = |start: f64, end: f64, color: &str, width: f64| {
-        let side = end - start;
-        let _ = writeln!(
-            text,
-            "<rect x=\"{start:.2}\" y=\"{start:.2}\" width=\"{side:.2}\" height=\"{side:.2}\" fill=\"none\" \
-             stroke=\"{color}\" stroke-width=\"{width}\" vector-effect=\"non-scaling-stroke\"/>"
-        );
-    };
-    square(0.0, cells as f64, "#333", 1.0);
-    corners.iter().for_each(|(start, end)| square(*start, *end, "#d55e00", 1.5));
-    text.push_str("</svg>\n");
-    text
 }
 
 #[cfg(test)]
@@ -127,7 +148,8 @@ mod tests {
 
     #[test]
     fn cells_of_the_same_shade_in_a_row_are_one_line_and_white_is_left_out() {
-        let drawn = svg(&[1.0, 1.0, 0.0, 1.0, 1.0, 0.01, 0.0, 0.0, 0.5], 3, &[(0.0, 2.0), (2.0, 3.0)]);
+        let values = [1.0, 1.0, 0.0, 1.0, 1.0, 0.01, 0.0, 0.0, 0.5];
+        let drawn = Shades::new(&values, 3, vec![(0.0, 2.0), (2.0, 3.0)]).svg();
         assert!(drawn.contains(&format!("<path stroke=\"{}\" d=\"M0 0.5h2M0 1.5h2\"/>", shade(16))), "{drawn}");
         assert!(drawn.contains(&format!("<path stroke=\"{}\" d=\"M2 2.5h1\"/>", shade(8))), "{drawn}");
         assert_eq!((drawn.matches("<path").count(), drawn.matches("#d55e00").count()), (2, 2));

@@ -1,8 +1,10 @@
 //! Colours that the colour-blind can tell apart, and marks for when there are more things than colours.
 
+use serde::{Deserialize, Serialize};
+
 /// A colour: red, green, blue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Color(pub(super) u8, pub(super) u8, pub(super) u8);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Color(pub(super) u8, pub(super) u8, pub(super) u8);
 
 /// The palette of Okabe and Ito (2008), without the yellow, which white swallows, and with a grey for the black, which is
 /// kept for the truth.
@@ -24,8 +26,9 @@ pub(super) const DATA: Color = Color(0xC8, 0xC8, 0xC8);
 pub(super) const WRONG: Color = Color(0xD5, 0x5E, 0x00);
 
 /// How a point looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Marker {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Marker {
     Circle,
     Triangle,
     Cross,

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
@@ -13,6 +15,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Axis;
 use super::clip::{Point, holds, inside};
 use super::palette::{Color, Marker};
+use crate::report::page::Words;
 
 /// The library places everything at whole pixels, so figures are drawn this much larger than they are shown.
 const SCALE: u32 = 8;
@@ -22,21 +25,65 @@ const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 const GRID: RGBColor = RGBColor(0xE8, 0xE8, 0xE8);
 
 /// Axes and what is drawn between them, in order.
-#[derive(Debug, Clone)]
-pub(super) struct Panel {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Panel {
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) marks: Vec<Mark>,
     /// Said in the middle of a panel that has nothing to show.
-    pub(super) remark: &'static str,
+    pub(super) remark: Words,
 }
 
-/// One thing in a panel, in the units of its axes. What lies outside is cut off.
-#[derive(Debug, Clone)]
-pub(super) enum Mark {
-    Line { points: Vec<Point>, color: Color, width: f64, dashed: bool },
-    Area { points: Vec<Point>, color: Color, opacity: f64 },
-    Dot { at: Point, color: Color, marker: Marker, radius: f64, opacity: f64 },
+/// One thing in a panel, in the units of its axes. What lies outside is cut off; points that are not finite are gaps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mark {
+    Line {
+        #[serde(with = "gaps")]
+        points: Vec<Point>,
+        color: Color,
+        width: f64,
+        dashed: bool,
+    },
+    Area {
+        #[serde(with = "gaps")]
+        points: Vec<Point>,
+        color: Color,
+        opacity: f64,
+    },
+    Dots {
+        #[serde(with = "gaps")]
+        points: Vec<Point>,
+        color: Color,
+        marker: Marker,
+        radius: f64,
+        opacity: f64,
+    },
+}
+
+impl Mark {
+    /// A single dot.
+    pub(super) fn dot(at: Point, color: Color, marker: Marker, radius: f64, opacity: f64) -> Self {
+        Self::Dots { points: vec![at], color, marker, radius, opacity }
+    }
+}
+
+/// Points in a file that has no word for numbers that are not finite: each coordinate a number or nothing.
+mod gaps {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Point;
+
+    pub(super) fn serialize<S: Serializer>(points: &[Point], to: S) -> Result<S::Ok, S::Error> {
+        let finite = |x: f64| x.is_finite().then_some(x);
+        to.collect_seq(points.iter().map(|(x, y)| [finite(*x), finite(*y)]))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Point>, D::Error> {
+        let points = Vec::<[Option<f64>; 2]>::deserialize(from)?;
+        let or_gap = |x: Option<f64>| x.unwrap_or(f64::NAN);
+        Ok(points.into_iter().map(|[x, y]| (or_gap(x), or_gap(y))).collect())
+    }
 }
 
 /// A grid of panels as one SVG element; `size` is that of one panel.
@@ -82,7 +129,7 @@ fn draw<'a>(area: &Area<'a>, panel: &Panel) -> Result<(), Failed<'a>> {
     }
     if panel.marks.is_empty() {
         let middle = text.pos(Pos::new(HPos::Center, VPos::Center));
-        chart.draw_series([Text::new(panel.remark, (0.5, 0.5), middle)])?;
+        chart.draw_series([Text::new(panel.remark.to_string(), (0.5, 0.5), middle)])?;
     }
     Ok(())
 }
@@ -109,16 +156,15 @@ fn draw_mark<'a>(chart: &mut Chart<'a, '_>, panel: &Panel, mark: &Mark) -> Resul
                 chart.draw_series([Polygon::new(corners, rgb(*color).mix(*opacity))])?;
             }
         }
-        Mark::Dot { at, color, marker, radius, opacity } => {
-            let (at, size, color) = (place(at), pixels(*radius), rgb(*color).mix(*opacity));
-            if !holds(at) {
-                return Ok(());
+        Mark::Dots { points, color, marker, radius, opacity } => {
+            let (size, color) = (pixels(*radius), rgb(*color).mix(*opacity));
+            for at in points.iter().map(place).filter(|at| holds(*at)) {
+                match marker {
+                    Marker::Circle => chart.draw_series([Circle::new(at, size, color.filled())])?,
+                    Marker::Triangle => chart.draw_series([TriangleMarker::new(at, size * 5 / 4, color.filled())])?,
+                    Marker::Cross => chart.draw_series([Cross::new(at, size, color.stroke_width(pixels(1.2)))])?,
+                };
             }
-            match marker {
-                Marker::Circle => chart.draw_series([Circle::new(at, size, color.filled())])?,
-                Marker::Triangle => chart.draw_series([TriangleMarker::new(at, size * 5 / 4, color.filled())])?,
-                Marker::Cross => chart.draw_series([Cross::new(at, size, color.stroke_width(pixels(1.2)))])?,
-            };
         }
     }
     Ok(())
@@ -170,14 +216,14 @@ mod tests {
     #[test]
     fn a_panel_draws_what_is_finite_and_escapes_its_names() {
         let line = |points| Mark::Line { points, color: Color::of(0), width: 1.5, dashed: true };
-        let dot = |at| Mark::Dot { at, color: Color::of(8), marker: Marker::of(8), radius: 2.0, opacity: 0.5 };
+        let dot = |at| Mark::dot(at, Color::of(8), Marker::of(8), 2.0, 0.5);
         let hole = vec![(0.0, 0.0), (1.0, f64::NAN), (2.0, 2.0), (f64::INFINITY, 1.0)];
         let area = Mark::Area { points: hole.clone(), color: Color::of(1), opacity: 0.2 };
         let panel = Panel {
             x: Axis::over("<b>&\"x", [0.0, 2.0], 5),
             y: Axis::over("y", [f64::NAN], 5),
             marks: vec![line(hole), line(vec![]), line(vec![(1.0, 1.0)]), area, dot((1.0, 0.5)), dot((f64::NAN, 9.0))],
-            remark: "",
+            remark: "".into(),
         };
         let svg = svg(&[panel], 1, (300, 200)).unwrap();
         assert!(svg.contains("&lt;b&gt;&amp;&quot;x"));

@@ -4,10 +4,13 @@ use gmm_em::{Objective, Restart};
 
 use super::axis::Axis;
 use super::palette::{Color, Marker, WRONG};
-use super::panel::{Mark, Panel, svg};
-use super::{Figure, Key, stride};
+use super::panel::{Mark, Panel};
+use super::picture::Picture;
+use super::stride;
+
 use crate::fitted::{PointDetail, PointMethod};
 use crate::posterior::GibbsDetail;
+use crate::report::page::{Figure, Key, KeyKind};
 
 const WIDTH: u32 = 550;
 const HEIGHT: u32 = 260;
@@ -21,7 +24,7 @@ const MOST_KEYS: usize = 12;
 const FEW: usize = 40;
 
 /// The climb of the best restart, beside the objectives that all restarts reached.
-pub(super) fn climb(name: &str, point: &PointDetail) -> Result<Figure, String> {
+pub(super) fn climb(name: &str, point: &PointDetail) -> Figure {
     let objective = match point.objective {
         Objective::Likelihood => "ln L",
         Objective::Posterior => "ln posterior",
@@ -34,15 +37,15 @@ pub(super) fn climb(name: &str, point: &PointDetail) -> Result<Figure, String> {
     let panels = [gaps(point), strip(point, objective)];
     let collapsed = point.restarts.iter().any(is_collapsed);
     let mut legend = vec![
-        Key { sign: Marker::Circle.sign(), ..Key::new("dot", Color::of(1), "best restart") },
-        Key { sign: Marker::Circle.sign(), ..Key::new("dot", Color::of(0), "other restarts") },
+        Key { sign: Marker::Circle.sign().into(), ..Key::new(KeyKind::Dot, Color::of(1), "best restart") },
+        Key { sign: Marker::Circle.sign().into(), ..Key::new(KeyKind::Dot, Color::of(0), "other restarts") },
     ];
     if collapsed {
-        let sign = Marker::Cross.sign();
-        legend.push(Key { sign, ..Key::new("dot", WRONG, "collapsed, set aside (drawn at the bottom)") });
+        let sign = Marker::Cross.sign().into();
+        legend.push(Key { sign, ..Key::new(KeyKind::Dot, WRONG, "collapsed, set aside (drawn at the bottom)") });
     }
-    Ok(Figure {
-        svg: svg(&panels, 2, (WIDTH / 2, HEIGHT))?,
+    Figure {
+        picture: Picture::panels(panels.into(), 2, (WIDTH / 2, HEIGHT)),
         title: name.to_owned(),
         caption: format!(
             "{method}. Left: the climb of the best restart, as the gap of {objective} to its final value. Right: {objective} \
@@ -50,8 +53,8 @@ pub(super) fn climb(name: &str, point: &PointDetail) -> Result<Figure, String> {
             if point.restarts.len() > MOST_RESTARTS { ", evenly spaced among all" } else { "" }
         ),
         legend,
-        width: WIDTH,
-    })
+        table: None,
+    }
 }
 
 fn gaps(point: &PointDetail) -> Panel {
@@ -66,14 +69,15 @@ fn gaps(point: &PointDetail) -> Panel {
     let points: Vec<(f64, f64)> = points.filter(|(_, gap)| gap.is_finite()).collect();
     let x = Axis::over("iteration", points.iter().map(|p| p.0), 4);
     let y = Axis::of_powers("gap", points.iter().map(|p| p.1), 6);
-    Panel { x, y, marks: line(points, Color::of(1)), remark: "nothing was gained" }
+    Panel { x, y, marks: line(points, Color::of(1)), remark: "nothing was gained".into() }
 }
 
 /// A line, with its points where they are few.
 fn line(points: Vec<(f64, f64)>, color: Color) -> Vec<Mark> {
-    let few = if points.len() <= FEW { points.clone() } else { Vec::new() };
-    let dot = |at| Mark::Dot { at, color, marker: Marker::Circle, radius: 2.5, opacity: 1.0 };
-    let mut marks: Vec<Mark> = few.into_iter().map(dot).collect();
+    let mut marks = Vec::new();
+    if points.len() <= FEW {
+        marks.push(Mark::Dots { points: points.clone(), color, marker: Marker::Circle, radius: 2.5, opacity: 1.0 });
+    }
     if points.len() > 1 {
         marks.push(Mark::Line { points, color, width: 1.5, dashed: false });
     }
@@ -89,8 +93,7 @@ fn strip(point: &PointDetail, objective: &str) -> Panel {
     let (low, high) = y.ends();
     let bottom = low + 0.03 * (high - low);
     let dot = |r: usize, at: f64, marker: Marker, color: Color, radius: f64| {
-        let at = (r as f64, at);
-        Mark::Dot { at, color, marker, radius, opacity: 0.85 }
+        Mark::dot((r as f64, at), color, marker, radius, 0.85)
     };
     let mut marks = Vec::new();
     let step = stride(point.restarts.len(), MOST_RESTARTS);
@@ -103,7 +106,7 @@ fn strip(point: &PointDetail, objective: &str) -> Panel {
     if let Some(best) = point.restarts.get(point.best) {
         marks.push(dot(point.best, best.objective, Marker::Circle, Color::of(1), 4.0));
     }
-    Panel { x, y, marks, remark: "" }
+    Panel { x, y, marks, remark: "".into() }
 }
 
 fn is_collapsed(restart: &Restart) -> bool {
@@ -111,7 +114,7 @@ fn is_collapsed(restart: &Restart) -> bool {
 }
 
 /// The log posterior along each chain.
-pub(super) fn traces(name: &str, gibbs: &GibbsDetail) -> Result<Figure, String> {
+pub(super) fn traces(name: &str, gibbs: &GibbsDetail) -> Figure {
     let chains = gibbs.draws.chains();
     let n_draws = gibbs.draws.n_draws();
     let step = stride(n_draws, MOST_POINTS);
@@ -124,7 +127,7 @@ pub(super) fn traces(name: &str, gibbs: &GibbsDetail) -> Result<Figure, String> 
         marks.extend(line(points, Color::of(c)).into_iter().map(thinner));
     }
     let mut legend: Vec<Key> =
-        (0..chains.len().min(MOST_KEYS)).map(|c| Key::new("line", Color::of(c), format!("chain {c}"))).collect();
+        (0..chains.len().min(MOST_KEYS)).map(|c| Key::new(KeyKind::Line, Color::of(c), format!("chain {c}"))).collect();
     if let Some(last) = legend.last_mut().filter(|_| chains.len() > MOST_KEYS) {
         last.text.push_str(" and so on: colours repeat");
     }
@@ -133,13 +136,13 @@ pub(super) fn traces(name: &str, gibbs: &GibbsDetail) -> Result<Figure, String> 
         true => "The chains sit in different levels: their mixture is not the posterior.",
         false => "Chains that agree lie over each other.",
     };
-    Ok(Figure {
-        svg: svg(&[Panel { x, y, marks, remark: "" }], 1, (WIDTH, HEIGHT))?,
+    Figure {
+        picture: Picture::panels(vec![Panel { x, y, marks, remark: "".into() }], 1, (WIDTH, HEIGHT)),
         title: name.to_owned(),
         caption: format!("Gibbs sampling. The log posterior of each chain after warm-up, {every}. {levels}"),
         legend,
-        width: WIDTH,
-    })
+        table: None,
+    }
 }
 
 fn thinner(mark: Mark) -> Mark {

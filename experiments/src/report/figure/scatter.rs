@@ -5,10 +5,13 @@ use gmm_core::{Data, Mixture};
 use super::axis::Axis;
 use super::clip::Point;
 use super::palette::{Color, Marker, TRUTH};
-use super::panel::{Mark, Panel, svg};
-use super::{Figure, Key, held, key_of_component, stride};
+use super::panel::{Mark, Panel};
+use super::picture::Picture;
+use super::{held, key_of_component, stride};
+
 use crate::experiment::DataSet;
 use crate::fitted::FitResult;
+use crate::report::page::{Figure, Key, KeyKind};
 use crate::report::terminal::model;
 
 /// Columns that are shown in pairs.
@@ -21,7 +24,7 @@ const LEVELS: [f64; 2] = [0.5, 0.9];
 const CORNERS: usize = 96;
 
 /// The figure of one fit.
-pub(super) fn figure(data: &DataSet, fit: &FitResult) -> Result<Figure, String> {
+pub(super) fn figure(data: &DataSet, fit: &FitResult) -> Figure {
     let (n, d) = (data.data.n(), data.data.d());
     let shown = d.min(MOST_COLUMNS);
     let pairs: Vec<(usize, usize)> = (0..shown).flat_map(|i| (i + 1..shown).map(move |j| (i, j))).collect();
@@ -36,13 +39,13 @@ pub(super) fn figure(data: &DataSet, fit: &FitResult) -> Result<Figure, String> 
     if d > shown {
         caption.push_str(&format!(" The first {shown} of {d} columns."));
     }
-    Ok(Figure {
-        svg: svg(&panels, columns, size)?,
+    Figure {
+        picture: Picture::panels(panels, columns, size),
         title: fit.name.clone(),
         caption,
         legend: legend(fit, data.truth.is_some()),
-        width: size.0 * columns as u32,
-    })
+        table: None,
+    }
 }
 
 fn legend(fit: &FitResult, truth: bool) -> Vec<Key> {
@@ -51,7 +54,7 @@ fn legend(fit: &FitResult, truth: bool) -> Vec<Key> {
     if let Some(last) = legend.last_mut().filter(|_| k > MOST_KEYS) {
         last.text.push_str(" and so on: signs repeat");
     }
-    legend.extend(truth.then(|| Key::new("dashed", TRUTH, "truth")));
+    legend.extend(truth.then(|| Key::new(KeyKind::Dashed, TRUTH, "truth")));
     legend
 }
 
@@ -73,16 +76,22 @@ fn panel(data: &DataSet, fit: &FitResult, (i, j): (usize, usize), ticks: (usize,
             marks.push(Mark::Line { points, color: TRUTH, width: 1.2, dashed: true });
         }
     }
-    Panel { x: axis(i, ticks.0), y: axis(j, ticks.1), marks, remark: "" }
+    Panel { x: axis(i, ticks.0), y: axis(j, ticks.1), marks, remark: "".into() }
 }
 
 fn points(data: &Data, fit: &FitResult, (i, j): (usize, usize), step: usize) -> Vec<Mark> {
-    let rows = data.rows().zip(&fit.classification).step_by(step);
-    rows.map(|(row, label)| {
-        let (color, marker) = (Color::of(usize::from(*label)), Marker::of(usize::from(*label)));
-        Mark::Dot { at: (row[i], row[j]), color, marker, radius: 2.3, opacity: 0.6 }
-    })
-    .collect()
+    let mut of_components = vec![Vec::new(); fit.mixture.k()];
+    for (row, label) in data.rows().zip(&fit.classification).step_by(step) {
+        of_components[usize::from(*label)].push((row[i], row[j]));
+    }
+    let dots = |(points, k): (Vec<Point>, usize)| Mark::Dots {
+        points,
+        color: Color::of(k),
+        marker: Marker::of(k),
+        radius: 2.3,
+        opacity: 0.6,
+    };
+    of_components.into_iter().zip(0..).filter(|(points, _)| !points.is_empty()).map(dots).collect()
 }
 
 /// The ellipse that holds a share of the marginal of component k in columns i and j: all points at the Mahalanobis

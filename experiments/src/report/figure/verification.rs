@@ -2,8 +2,10 @@
 
 use super::axis::Axis;
 use super::palette::{Color, Marker, TRUTH, WRONG};
-use super::panel::{Mark, Panel, svg};
-use super::{Figure, Key};
+use super::panel::{Mark, Panel};
+use super::picture::Picture;
+
+use crate::report::page::{Figure, Key, KeyKind};
 use crate::report::verification::p_value;
 use crate::verify::{CalibrationSummary, FindingSummary, JointTestSummary};
 
@@ -13,13 +15,7 @@ const SQUARE: u32 = 300;
 const GREY: Color = Color(0x80, 0x80, 0x80);
 
 /// A figure for each quantity: the distribution function of its ranks less that of uniform ones, over the band.
-///
-/// # Errors
-/// What the drawing library says.
-pub(in crate::report) fn ranks(
-    calibration: &CalibrationSummary,
-    findings: &[FindingSummary],
-) -> Result<Vec<Figure>, String> {
+pub(in crate::report) fn ranks(calibration: &CalibrationSummary, findings: &[FindingSummary]) -> Vec<Figure> {
     let (n, last) = (calibration.replications.max(1) as f64, calibration.draws as f64 + 1.0);
     let at = |r: usize| (r + 1) as f64 / last;
     let edge = |counts: &[usize]| -> Vec<(f64, f64)> {
@@ -42,7 +38,7 @@ pub(in crate::report) fn ranks(
                 Mark::Line { points: vec![(0.0, 0.0), (1.0, 0.0)], color: GREY, width: 1.0, dashed: true },
                 Mark::Line { points: line, color, width: 1.5, dashed: false },
             ],
-            remark: "",
+            remark: "".into(),
         };
         let p = quantity.p_value.map_or_else(|| "no p-value".to_owned(), |p| format!("p = {}", p_value(p)));
         let outside = match (quantity.outside.len(), quantity.difference.len()) {
@@ -53,13 +49,13 @@ pub(in crate::report) fn ranks(
             Some(finding) => ("\u{2717} ", format!("Finding: draws are {}; ", finding.direction)),
             None => ("", String::new()),
         };
-        Ok(Figure {
-            svg: svg(&[panel], 1, (WIDTH, HEIGHT))?,
+        Figure {
+            picture: Picture::panels(vec![panel], 1, (WIDTH, HEIGHT)),
             title: format!("{sign}{}", quantity.name),
             caption: format!("{words}{p}, {outside}"),
             legend: Vec::new(),
-            width: WIDTH,
-        })
+            table: None,
+        }
     };
     calibration.quantities.iter().map(figure).collect()
 }
@@ -67,20 +63,14 @@ pub(in crate::report) fn ranks(
 /// What the colours of the ranks mean.
 pub(in crate::report) fn rank_keys() -> Vec<Key> {
     vec![
-        Key::new("line", Color::of(0), "distribution function of the ranks less that of uniform ranks"),
-        Key::new("line", WRONG, "the same, a finding"),
-        Key::new("area", Color(0xDF, 0xDF, 0xDF), "simultaneous band"),
+        Key::new(KeyKind::Line, Color::of(0), "distribution function of the ranks less that of uniform ranks"),
+        Key::new(KeyKind::Line, WRONG, "the same, a finding"),
+        Key::new(KeyKind::Area, Color(0xDF, 0xDF, 0xDF), "simultaneous band"),
     ]
 }
 
 /// A figure for each function: quantiles of chains of the sampler over those of independent draws.
-///
-/// # Errors
-/// What the drawing library says.
-pub(in crate::report) fn quantiles(
-    joint: &JointTestSummary,
-    findings: &[FindingSummary],
-) -> Result<Vec<Figure>, String> {
+pub(in crate::report) fn quantiles(joint: &JointTestSummary, findings: &[FindingSummary]) -> Vec<Figure> {
     let figure = |pairs: &crate::verify::QuantilePairs| {
         let concerned = |finding: &&FindingSummary| finding.quantity.split(" and ").any(|name| name == pairs.function);
         let found = findings.iter().find(concerned);
@@ -89,18 +79,16 @@ pub(in crate::report) fn quantiles(
             pairs.draws.iter().zip(&pairs.chains).filter_map(|(draw, chain)| Some(((*draw)?, (*chain)?))).collect();
         let all = || points.iter().flat_map(|(x, y)| [*x, *y]);
         let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
-        let dot = |at: &(f64, f64)| Mark::Dot { at: *at, color, marker: Marker::Circle, radius: 1.6, opacity: 0.8 };
         let mut marks = Vec::new();
         if low <= high {
             marks.push(Mark::Line { points: vec![(low, low), (high, high)], color: TRUTH, width: 1.0, dashed: true });
         }
-        marks.extend(points.iter().map(dot));
-        let panel = Panel {
-            x: Axis::over("independent draws", all(), 4),
-            y: Axis::over("chains", all(), 4),
-            marks,
-            remark: "no quantiles",
-        };
+        let axis = |name| Axis::over(name, all(), 4);
+        let (x, y) = (axis("independent draws"), axis("chains"));
+        if !points.is_empty() {
+            marks.push(Mark::Dots { points, color, marker: Marker::Circle, radius: 1.6, opacity: 0.8 });
+        }
+        let panel = Panel { x, y, marks, remark: "no quantiles".into() };
         let of = joint.tests.iter().filter(|test| {
             test.function == pairs.function || test.with.as_ref().is_some_and(|other| *other == pairs.function)
         });
@@ -110,13 +98,13 @@ pub(in crate::report) fn quantiles(
             Some(finding) => ("\u{2717} ", format!("Finding: {}: {}; ", finding.quantity, finding.direction)),
             None => ("", String::new()),
         };
-        Ok(Figure {
-            svg: svg(&[panel], 1, (SQUARE, SQUARE * 9 / 10))?,
+        Figure {
+            picture: Picture::panels(vec![panel], 1, (SQUARE, SQUARE * 9 / 10)),
             title: format!("{sign}{}", pairs.function),
             caption: format!("{words}{p}"),
             legend: Vec::new(),
-            width: SQUARE,
-        })
+            table: None,
+        }
     };
     joint.quantiles.iter().map(figure).collect()
 }

@@ -7,8 +7,9 @@ use gmm_mcmc::{Identifiability, Kind, QuantitySummary};
 use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
-use crate::report::figure::{Key, key_of_component};
+use crate::report::figure::key_of_component;
 use crate::report::numbers::{ln, maybe, seconds, short};
+use crate::report::page::{Cell, CellKind, Mark, Table, number, word};
 use crate::report::posteriors::{TextTable, held_out_difference};
 use crate::report::terminal::{ending, model};
 use crate::summary::Summary;
@@ -19,62 +20,9 @@ const MOST_QUANTITIES: usize = 600;
 /// Columns up to which covariances are listed too.
 const MOST_COLUMNS: usize = 6;
 
-/// A table with its heading.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Table {
-    pub(super) title: String,
-    pub(super) note: String,
-    pub(super) header: Vec<Cell>,
-    pub(super) rows: Vec<Vec<Cell>>,
-    /// What was left out.
-    pub(super) more: Option<String>,
-}
-
-/// One cell.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Cell {
-    pub(super) text: String,
-    /// Said less loudly behind the text.
-    pub(super) aside: String,
-    /// `number`, `number best`, `long` (may take two lines), `sentence` (may take several), `stacked` (the aside on a line of
-    /// its own, also after `number`), or nothing.
-    pub(super) kind: &'static str,
-    pub(super) mark: Option<Mark>,
-    pub(super) key: Option<Key>,
-}
-
-/// What a reader should notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
-    Covers,
-    Misses,
-    Alert,
-    Found,
-}
-
-impl Mark {
-    /// Class, sign and meaning.
-    pub(super) fn words(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Mark::Covers => ("good", "\u{2713}", "covers the truth"),
-            Mark::Misses => ("bad", "\u{2717}", "does not cover the truth"),
-            Mark::Alert => ("bad", "!", "beyond its limit"),
-            Mark::Found => ("bad", "\u{2717}", "a finding"),
-        }
-    }
-}
-
-pub(super) fn word(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), ..Cell::default() }
-}
-
-pub(super) fn number(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), kind: "number", ..Cell::default() }
-}
-
 /// Two lines.
 fn stacked(text: String, aside: String) -> Cell {
-    Cell { text, aside, kind: "stacked", ..Cell::default() }
+    Cell { text, aside, kind: CellKind::Stacked, ..Cell::default() }
 }
 
 fn marked(cell: Cell, mark: Option<Mark>) -> Cell {
@@ -108,7 +56,7 @@ pub(super) fn fits(outcome: &Outcome, summary: &Summary) -> Table {
         (smallest(|fit| fit.criteria.aic), smallest(|fit| fit.criteria.bic), smallest(|fit| fit.criteria.icl));
     let criterion = |x: f64, least: f64| {
         let best = x == least && outcome.fits.len() > 1;
-        Cell { kind: if best { "number best" } else { "number" }, ..number(short(x)) }
+        Cell { kind: if best { CellKind::Best } else { CellKind::Number }, ..number(short(x)) }
     };
     for fit in &outcome.fits {
         let gibbs = fit.gibbs.as_ref();
@@ -116,7 +64,7 @@ pub(super) fn fits(outcome: &Outcome, summary: &Summary) -> Table {
         let high = r_hat.is_some_and(|r_hat| r_hat > QuantitySummary::R_HAT_LIMIT);
         let low = ess.is_some_and(|ess| ess < QuantitySummary::ESS_LIMIT);
         rows.push(vec![
-            Cell { kind: "long", ..word(&fit.name) },
+            Cell { kind: CellKind::Long, ..word(&fit.name) },
             stacked(model(fit), method(fit)),
             number(ln(fit.ln_likelihood)),
             number(maybe(fit.ln_posterior, ln)),

@@ -1,11 +1,15 @@
 use gmm_core::Mixture;
 
-use super::*;
+use super::run_page;
 use crate::config::parse;
+use crate::experiment::Experiment;
+use crate::fitted::Outcome;
 use crate::fitted::{FailedFit, FitResult, PointDetail};
 use crate::progress::Progress;
+use crate::report::html;
 use crate::resolve::resolve;
 use crate::run::run;
+use crate::summary::Summary;
 
 /// An experiment on given rows, and what came out.
 fn ran(rows: &[Vec<f64>], model: &str, fits: &str) -> (Experiment, Outcome) {
@@ -29,7 +33,7 @@ fn ran(rows: &[Vec<f64>], model: &str, fits: &str) -> (Experiment, Outcome) {
 }
 
 fn page(experiment: &Experiment, outcome: &Outcome) -> String {
-    html(experiment, outcome, &Summary::new(experiment, outcome)).unwrap()
+    html(&run_page(experiment, outcome, &Summary::new(experiment, outcome))).unwrap()
 }
 
 /// Rows in the plane in two groups.

@@ -1,10 +1,10 @@
 //! The tables of point estimates beside the posterior.
 
-use super::tables::{Cell, Table, number, word};
 use crate::fitted::Outcome;
 use crate::reconciled::{ReconciledParameter, Reconciliation};
 use crate::report::names::listed;
 use crate::report::numbers::{maybe, short};
+use crate::report::page::{Cell, CellKind, Table, number, word};
 
 /// Rows beyond these are left to `summary.json`.
 const MOST_PARAMETERS: usize = 300;
@@ -32,7 +32,7 @@ fn table(Reconciliation { fit, parameters, summary, .. }: &Reconciliation, has_t
         row.push(below(parameter.map_below, parameter.map_below_mcse));
         row.extend([parameter.ml_ratio, parameter.map_ratio].map(|x| number(maybe(x, short))));
         let why = if parameter.agrees() { "" } else { &parameter.words };
-        row.push(Cell { kind: "sentence", ..word(why) });
+        row.push(Cell { kind: CellKind::Sentence, ..word(why) });
         row
     };
     let more = parameters.len().saturating_sub(MOST_PARAMETERS);
@@ -53,7 +53,7 @@ fn below(value: Option<f64>, mcse: Option<f64>) -> Cell {
 
 /// A number over an aside.
 fn stacked(text: String, aside: String) -> Cell {
-    Cell { aside, kind: "number stacked", ..number(text) }
+    Cell { aside, kind: CellKind::StackedNumber, ..number(text) }
 }
 
 /// The posteriors without a point estimate of the same model.

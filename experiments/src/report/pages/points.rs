@@ -2,9 +2,9 @@
 
 use gmm_em::{Interval, Mode, ModeKind, Singularity, StandardErrors, Uncertainty};
 
-use super::tables::{Table, number, word};
 use crate::fitted::{FitResult, Outcome, PointDetail};
 use crate::report::numbers::{ln, maybe, short};
+use crate::report::page::{Table, number, word};
 
 /// Rows beyond these are left to `summary.json`.
 const MOST_MODES: usize = 30;

@@ -1,0 +1,126 @@
+//! A report as one self-contained page: markup, and nothing that is computed.
+
+use minijinja::value::Value;
+use minijinja::{Environment, UndefinedBehavior, context};
+
+use super::page::{Block, Cell, CellKind, Figure, Figures, Key, KeyKind, Mark, Notice, Page, Room, Table, Tone, slug};
+
+/// The page; without anything from elsewhere.
+///
+/// # Errors
+/// What the template engine or the drawing library says, in words.
+pub(crate) fn html(page: &Page) -> Result<String, String> {
+    let sections = page.sections.iter().map(|section| {
+        let (title, blocks) = (&section.title, blocks(&section.blocks)?);
+        Ok(context! { title, id => slug(title), blocks })
+    });
+    let sections = sections.collect::<Result<Vec<Value>, String>>()?;
+    let context = context! {
+        title => &page.title,
+        kind => &page.kind,
+        version => &page.computed_by,
+        numbers_in => &page.numbers_in,
+        lead => blocks(&page.lead)?,
+        sections,
+    };
+    render(context).map_err(|error| format!("{error:#}"))
+}
+
+/// The figures as files: their names and their SVG.
+///
+/// # Errors
+/// What the drawing library says.
+pub(crate) fn figures(page: &Page) -> Result<Vec<(String, String)>, String> {
+    let draw = |(name, figure): (String, &Figure)| Ok((format!("{name}.svg"), figure.picture.svg()?));
+    page.figures().into_iter().map(draw).collect()
+}
+
+fn render(page: Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Names that end in .html switch escaping on.
+    environment.add_template("style.html", include_str!("render/style.html"))?;
+    environment.add_template("parts.html", include_str!("render/parts.html"))?;
+    environment.add_template("page.html", include_str!("render/page.html"))?;
+    environment.get_template("page.html")?.render(page)
+}
+
+fn blocks(all: &[Block]) -> Result<Vec<Value>, String> {
+    all.iter().map(block).collect()
+}
+
+fn block(block: &Block) -> Result<Value, String> {
+    Ok(match block {
+        Block::Heading(text) => context! { is => "heading", text },
+        Block::Text(text) => context! { is => "text", text },
+        Block::Facts(facts) => context! { is => "facts", facts },
+        Block::Notice(Notice { tone, title, items }) => {
+            let tone = match tone {
+                Tone::Good => "good-news",
+                Tone::Warning => "warning",
+                Tone::Failed => "failed",
+            };
+            context! { is => "notice", tone, title, items }
+        }
+        Block::Table(one) => context! { is => "table", table => table(one) },
+        Block::Folded { title, blocks: inner } => context! { is => "folded", title, blocks => blocks(inner)? },
+        Block::Figures(Figures { room, figures }) => {
+            let room = match room {
+                Room::Third => "third",
+                Room::Half => "half",
+                Room::Whole => "whole",
+            };
+            let figures = figures.iter().map(figure).collect::<Result<Vec<Value>, String>>()?;
+            context! { is => "figures", room, figures }
+        }
+        Block::Legend(keys) => context! { is => "legend", keys => keys.iter().map(key).collect::<Vec<_>>() },
+        Block::Code(text) => context! { is => "code", text },
+    })
+}
+
+fn figure(figure: &Figure) -> Result<Value, String> {
+    let Figure { picture, title, caption, legend, table: behind } = figure;
+    Ok(context! {
+        svg => Value::from_safe_string(picture.svg()?),
+        width => picture.width(),
+        title,
+        caption,
+        legend => legend.iter().map(key).collect::<Vec<_>>(),
+        table => behind.as_ref().map(table),
+    })
+}
+
+fn key(Key { kind, sign, color, text }: &Key) -> Value {
+    let kind = match kind {
+        KeyKind::Line => "line",
+        KeyKind::Dashed => "dashed",
+        KeyKind::Area => "area",
+        KeyKind::Dot => "dot",
+    };
+    context! { kind, sign, color, text }
+}
+
+fn table(Table { title, note, header, rows, more }: &Table) -> Value {
+    let cells = |row: &Vec<Cell>| row.iter().map(cell).collect::<Vec<_>>();
+    context! { title, note, header => cells(header), rows => rows.iter().map(cells).collect::<Vec<_>>(), more }
+}
+
+fn cell(Cell { text, aside, kind, mark, key: of }: &Cell) -> Value {
+    let kind = match kind {
+        CellKind::Word => "",
+        CellKind::Number => "number",
+        CellKind::Best => "number best",
+        CellKind::Long => "long",
+        CellKind::Sentence => "sentence",
+        CellKind::Stacked => "stacked",
+        CellKind::StackedNumber => "number stacked",
+    };
+    let (class, sign, meaning) = match mark {
+        None => ("", "", ""),
+        Some(Mark::Covers) => ("good", "\u{2713}", "covers the truth"),
+        Some(Mark::Misses) => ("bad", "\u{2717}", "does not cover the truth"),
+        Some(Mark::Alert) => ("bad", "!", "beyond its limit"),
+        Some(Mark::Found) => ("bad", "\u{2717}", "a finding"),
+    };
+    context! { text, aside, kind, class, sign, meaning, key => of.as_ref().map(key) }
+}
