@@ -8,10 +8,12 @@ mod panel;
 
 mod density;
 mod heat;
+pub(super) mod learned;
 mod progress;
 mod scatter;
 
 pub(super) mod picture;
+pub(super) mod player;
 
 pub(super) mod verification;
 

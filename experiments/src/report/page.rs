@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::figure::picture::Picture;
+use super::figure::player::Player;
 
 /// The form of `report.json`; another number is another form.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -57,6 +58,8 @@ pub(crate) enum Block {
         blocks: Vec<Block>,
     },
     Figures(Figures),
+    /// The fit as it learned.
+    Player(Box<Player>),
     /// The keys that several figures share.
     Legend(Vec<Key>),
     /// Text as it stands in a file.
@@ -224,6 +227,11 @@ impl Page {
         if !blocks.is_empty() {
             self.sections.push(Section { title: title.into(), blocks });
         }
+    }
+
+    /// Whether anything in it moves.
+    pub(super) fn has_player(&self) -> bool {
+        self.sections.iter().flat_map(|section| &section.blocks).any(|block| matches!(block, Block::Player(_)))
     }
 
     /// All figures with the names of their files, without folder and ending: the section and the title, in letters and

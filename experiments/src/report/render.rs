@@ -3,6 +3,7 @@
 use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior, context};
 
+use super::figure::player::{Drawn, Player, panel_frame};
 use super::page::{Block, Cell, CellKind, Figure, Figures, Key, KeyKind, Mark, Notice, Page, Room, Table, Tone, slug};
 
 /// The page; without anything from elsewhere.
@@ -22,6 +23,7 @@ pub(crate) fn html(page: &Page) -> Result<String, String> {
         numbers_in => &page.numbers_in,
         lead => blocks(&page.lead)?,
         sections,
+        script => page.has_player().then(|| Value::from_safe_string(include_str!("render/player.js").to_owned())),
     };
     render(context).map_err(|error| format!("{error:#}"))
 }
@@ -41,6 +43,7 @@ fn render(page: Value) -> Result<String, minijinja::Error> {
     // Names that end in .html switch escaping on.
     environment.add_template("style.html", include_str!("render/style.html"))?;
     environment.add_template("parts.html", include_str!("render/parts.html"))?;
+    environment.add_template("player.html", include_str!("render/player.html"))?;
     environment.add_template("page.html", include_str!("render/page.html"))?;
     environment.get_template("page.html")?.render(page)
 }
@@ -73,6 +76,7 @@ fn block(block: &Block) -> Result<Value, String> {
             let figures = figures.iter().map(figure).collect::<Result<Vec<Value>, String>>()?;
             context! { is => "figures", room, figures }
         }
+        Block::Player(one) => player(one)?,
         Block::Legend(keys) => context! { is => "legend", keys => keys.iter().map(key).collect::<Vec<_>>() },
         Block::Code(text) => context! { is => "code", text },
     })
@@ -87,6 +91,30 @@ fn figure(figure: &Figure) -> Result<Value, String> {
         caption,
         legend => legend.iter().map(key).collect::<Vec<_>>(),
         table => behind.as_ref().map(table),
+    })
+}
+
+fn player(player: &Player) -> Result<Value, String> {
+    let Drawn { data, progress, strokes, frames } = player.drawn()?;
+    let frame = |[left, right, top, bottom]: [f64; 4]| context! { left, right, top, bottom };
+    let size = |(width, height): (u32, u32)| context! { width, height };
+    let last = frames.last().map(|(label, paths)| context! { label, paths });
+    Ok(context! {
+        is => "player",
+        title => &player.title,
+        caption => &player.caption,
+        legend => player.legend.iter().map(key).collect::<Vec<_>>(),
+        data => Value::from_safe_string(data),
+        progress => Value::from_safe_string(progress),
+        data_frame => frame(panel_frame(Player::DATA)),
+        progress_frame => frame(panel_frame(Player::PROGRESS)),
+        strokes => strokes.iter().map(|stroke| context! { color => stroke.color.css(), width => stroke.width }).collect::<Vec<_>>(),
+        last,
+        n => frames.len(),
+        // As text of an attribute: the template escapes it.
+        frames => serde_json::to_string(&frames).map_err(|error| error.to_string())?,
+        data_size => size(Player::DATA),
+        progress_size => size(Player::PROGRESS),
     })
 }
 

@@ -23,7 +23,7 @@ const PLACES: usize = 400;
 /// Rows that the width of the bars is computed from, evenly spaced in the file.
 const MOST_ROWS: usize = 100_000;
 /// Curves may be this much higher than the histogram before they are cut.
-const HEADROOM: f64 = 3.0;
+pub(super) const HEADROOM: f64 = 3.0;
 
 /// The density of a fit, with a band where there is a posterior.
 struct Curve {
@@ -103,14 +103,14 @@ fn legend(fits: &[FitResult], truth: bool) -> Vec<Key> {
 }
 
 /// Left, right, height.
-fn bar(&(left, right, height): &(f64, f64, f64)) -> Mark {
+pub(super) fn bar(&(left, right, height): &(f64, f64, f64)) -> Mark {
     let points = vec![(left, 0.0), (left, height), (right, height), (right, 0.0)];
     Mark::Area { points, color: DATA, opacity: 0.75 }
 }
 
 /// Bars of area 1 in all. Their number is the larger of those by the rule of Freedman and Diaconis (1981), which is made
 /// for one mode and too coarse for several, and by the square root of n.
-fn histogram(data: &Data, axis: &Axis) -> Vec<(f64, f64, f64)> {
+pub(super) fn histogram(data: &Data, axis: &Axis) -> Vec<(f64, f64, f64)> {
     let values = data.values();
     let n = values.len() as f64;
     let (low, high) = range(data, 0);

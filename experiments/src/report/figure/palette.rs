@@ -35,6 +35,9 @@ pub(crate) enum Marker {
 }
 
 impl Color {
+    /// Lines that stand for no single component.
+    pub(super) const INK: Self = Self(0x33, 0x33, 0x33);
+
     /// The colour of the thing in a place; they repeat.
     pub(super) fn of(place: usize) -> Self {
         PALETTE[place % PALETTE.len()]
@@ -47,7 +50,7 @@ impl Color {
     }
 
     /// As in a style sheet.
-    pub(super) fn css(self) -> String {
+    pub(crate) fn css(self) -> String {
         format!("#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
     }
 }

@@ -21,6 +21,11 @@ use crate::report::page::Words;
 const SCALE: u32 = 8;
 /// The library divides font sizes by this.
 const FONT: f64 = 1.24;
+/// What is left free around the axes, in pixels, and what their labels take.
+const MARGIN: u32 = 8;
+const RIGHT_MARGIN: u32 = 14;
+const BELOW: u32 = 42;
+const LEFT: u32 = 66;
 const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 const GRID: RGBColor = RGBColor(0xE8, 0xE8, 0xE8);
 
@@ -86,6 +91,54 @@ mod gaps {
     }
 }
 
+/// As [`gaps`], of a single point.
+pub(super) mod gap {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Point;
+
+    pub(in super::super) fn serialize<S: Serializer>((x, y): &Point, to: S) -> Result<S::Ok, S::Error> {
+        [x, y].map(|x| x.is_finite().then_some(*x)).serialize(to)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Point, D::Error> {
+        let [x, y] = <[Option<f64>; 2]>::deserialize(from)?.map(|x| x.unwrap_or(f64::NAN));
+        Ok((x, y))
+    }
+}
+
+/// Where between its edges a picture of one panel has its axes, in the units of its SVG: [`SCALE`] to a pixel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Frame {
+    pub(super) left: f64,
+    pub(super) right: f64,
+    pub(super) top: f64,
+    pub(super) bottom: f64,
+}
+
+impl Frame {
+    /// Of a picture of this size, in pixels.
+    pub(super) fn of(size: (u32, u32)) -> Self {
+        let scaled = |pixels: u32| f64::from(pixels) * f64::from(SCALE);
+        Self {
+            left: scaled(MARGIN + LEFT),
+            right: scaled(size.0 - RIGHT_MARGIN),
+            top: scaled(MARGIN),
+            bottom: scaled(size.1 - MARGIN - BELOW),
+        }
+    }
+
+    /// A place between 0 and 1 along the horizontal axis.
+    pub(super) fn across(&self, place: f64) -> f64 {
+        self.left + place * (self.right - self.left)
+    }
+
+    /// A place between 0 and 1 along the vertical axis, which points down.
+    pub(super) fn up(&self, place: f64) -> f64 {
+        self.bottom + place * (self.top - self.bottom)
+    }
+}
+
 /// A grid of panels as one SVG element; `size` is that of one panel.
 pub(super) fn svg(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<String, String> {
     let columns = columns.max(1);
@@ -108,10 +161,10 @@ type Chart<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Scale, Scale>>
 
 fn draw<'a>(area: &Area<'a>, panel: &Panel) -> Result<(), Failed<'a>> {
     let mut chart = ChartBuilder::on(area)
-        .margin(8 * SCALE)
-        .margin_right(14 * SCALE)
-        .x_label_area_size(42 * SCALE)
-        .y_label_area_size(66 * SCALE)
+        .margin(MARGIN * SCALE)
+        .margin_right(RIGHT_MARGIN * SCALE)
+        .x_label_area_size(BELOW * SCALE)
+        .y_label_area_size(LEFT * SCALE)
         .build_cartesian_2d(Scale(panel.x.clone()), Scale(panel.y.clone()))?;
     let text = ("sans-serif", 12.0 * FONT * f64::from(SCALE)).into_font().color(&INK);
     chart
@@ -228,6 +281,23 @@ mod tests {
         let svg = svg(&[panel], 1, (300, 200)).unwrap();
         assert!(svg.contains("&lt;b&gt;&amp;&quot;x"));
         assert!(!svg.contains("<b>") && !svg.contains("NaN") && svg.trim_end().ends_with("</svg>"));
+    }
+
+    #[test]
+    fn the_frame_is_where_the_axes_are() {
+        let dot = |at| Mark::dot(at, Color::of(0), Marker::Circle, 2.0, 1.0);
+        let (x, y) = (Axis::from_zero("x", 1.0, 4), Axis::from_zero("y", 1.0, 4));
+        let (right, top) = (x.ends().1, y.ends().1);
+        let panel = Panel { x, y, marks: vec![dot((0.0, 0.0)), dot((right, top))], remark: "".into() };
+        let drawn = svg(&[panel], 1, (550, 400)).unwrap();
+        let at = |name: &str| -> Vec<f64> {
+            let after = drawn.split("<circle ").skip(1).map(|text| text.split(&format!("{name}=\"")).nth(1).unwrap());
+            after.map(|text| text.split('"').next().unwrap().parse().unwrap()).collect()
+        };
+        let frame = Frame::of((550, 400));
+        for (found, expected) in [(at("cx"), [frame.left, frame.right]), (at("cy"), [frame.bottom, frame.top])] {
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 8.0), "{found:?} {expected:?}");
+        }
     }
 
     #[test]
