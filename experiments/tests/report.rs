@@ -1,11 +1,20 @@
 //! `gmm report`: reports drawn once more from what is stored with the results.
 
-mod common;
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
-use common::{gmm, stderr};
+use assert_cmd::Command;
+
+fn gmm(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(assert_cmd::cargo::cargo_bin!("gmm")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
 
 const SMALL: &str = r#"Experiment(
     name: "small",
