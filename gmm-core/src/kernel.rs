@@ -29,7 +29,7 @@ const VECTORS: usize = BLOCK / LANES;
 
 /// Vectors between the starts of two columns: not a power of two, so that columns do not share cache sets; with room
 /// for the padding of the last group.
-const STRIDE: usize = VECTORS + 1;
+pub(crate) const STRIDE: usize = VECTORS + 1;
 
 /// What turns log densities into weights of the rows.
 pub(crate) enum BlockRule<'a> {
@@ -272,7 +272,7 @@ fn pack_small<const D: usize>(rows: &[f64], n: usize, x: &mut [Lanes]) {
 
 /// Rows to columns.
 #[inline(always)]
-fn pack<S: Simd>(s: S, rows: &[f64], d: usize, n: usize, x: &mut [Lanes]) {
+pub(crate) fn pack<S: Simd>(s: S, rows: &[f64], d: usize, n: usize, x: &mut [Lanes]) {
     for (v, rows) in rows.chunks_exact(LANES * d).enumerate() {
         columns(
             s,
@@ -334,7 +334,7 @@ fn columns<'a, S: Simd>(s: S, d: usize, row: impl Fn(usize) -> &'a [f64], mut co
 }
 
 #[inline(always)]
-fn ln_joint_small<S: Simd, const D: usize>(
+pub(crate) fn ln_joint_small<S: Simd, const D: usize>(
     s: S,
     p: &Parameters,
     (x, next): (&[Lanes], &[f64]),
@@ -368,7 +368,7 @@ fn ln_joint_small<S: Simd, const D: usize>(
 /// Full covariances in any dimension: panels of four rows of the factor against G vectors of rows. Differences are
 /// taken anew in each panel: a subtraction costs less than a store.
 #[inline(always)]
-fn ln_joint_full<S: Simd, const G: usize>(
+pub(crate) fn ln_joint_full<S: Simd, const G: usize>(
     s: S,
     p: &Parameters,
     (x, next): (&[Lanes], &[f64]),
@@ -450,7 +450,7 @@ fn difference<S: Simd, const G: usize>(s: S, x: &[Lanes], j: usize, mean: f64) -
 
 /// Diagonal covariances, with one factor per axis, or isotropic ones with ONE for all: there it waits until the end.
 #[inline(always)]
-fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
+pub(crate) fn ln_joint_axes<S: Simd, const G: usize, const ONE: bool>(
     s: S,
     p: &Parameters,
     (x, next): (&[Lanes], &[f64]),
@@ -631,7 +631,7 @@ fn labels_of_largest<S: Simd>(s: S, k: usize, q: &[Lanes], labels: &mut [Labels]
 
 /// `2^(q - largest)` of each q in turn, as many at once as keep the multiply-adds busy.
 #[inline(always)]
-fn exponentials<S: Simd, const ROOTS: bool>(
+pub(crate) fn exponentials<S: Simd, const ROOTS: bool>(
     s: S,
     q: &mut [Lanes],
     largest: S::V,

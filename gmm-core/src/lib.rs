@@ -14,6 +14,7 @@
 //! - [`Mixture`]: weights, means and covariances; densities, responsibilities, sampling.
 //! - [`Statistics`]: weighted, centred sufficient statistics with an exact merge.
 //! - [`sweep`]: the one pass over the rows that EM and Gibbs sampling share.
+//! - [`RowDensities`]: log densities of the same rows under many mixtures, by the kernel of the sweep.
 //! - [`Model`] (the priors) and [`Posterior`] (their conjugate update: its mode is EM's M-step, a draw of
 //!   it is the parameter step of Gibbs sampling).
 //! - [`Collapsed`]: the same posterior with one row after the other taken out and put back, parameters integrated out.
@@ -43,6 +44,8 @@ mod parameters;
 mod sums;
 
 mod kernel;
+
+mod densities;
 mod sweep;
 
 mod dirichlet;
@@ -63,6 +66,7 @@ pub use assignment::{Assignment, optimal_assignment};
 pub use collapsed::Collapsed;
 pub use covariance::{Covariance, NotPositiveDefinite};
 pub use data::{Data, DataError};
+pub use densities::{DensitySums, RowDensities, ln_densities};
 pub use dirichlet::Dirichlet;
 pub use eigen::Eigen;
 pub use initialisation::{Seeding, SeedingError, seed_mixture};

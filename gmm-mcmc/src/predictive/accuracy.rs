@@ -1,18 +1,21 @@
 //! WAIC and leave-one-out cross-validation of a posterior, from its draws and the rows.
 
-use gmm_core::{Data, Mixture, Model, NotPositiveDefinite, Symmetric, log_sum_exp};
+use gmm_core::{Data, Model, RowDensities, Symmetric, log_sum_exp};
 use rayon::prelude::*;
 use thiserror::Error;
 
 use super::smooth;
-use crate::Draws;
 use crate::diagnostics::ess_mean;
+use crate::{Draws, NotAMixture};
 
 /// Numbers that a task may hold at once: log densities of some rows under all draws (16 MiB).
 const MOST_NUMBERS: usize = 1 << 21;
 
 /// The most rows of one task.
 const MOST_ROWS: usize = 256;
+
+/// Draws whose log densities are written to their rows together.
+const TOGETHER: usize = 16;
 
 /// An expected log predictive density of as many new rows as there are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,11 +54,11 @@ impl PredictiveAccuracy {
     /// About how many operations it takes for n rows and so many draws of all chains, each of about a nanosecond:
     ///
     /// ```text
-    /// n draws (K (2 e + 80) + 200)        e = entries of a covariance
+    /// n draws (K (e / 2 + 2) + 55)        e = entries of a covariance
     /// ```
     pub fn operations(model: &Model, n: usize, draws: usize) -> f64 {
         let entries = model.shape().n_entries(model.d()) as f64;
-        n as f64 * draws as f64 * (model.k() as f64 * (2.0 * entries + 80.0) + 200.0)
+        n as f64 * draws as f64 * (model.k() as f64 * (0.5 * entries + 2.0) + 55.0)
     }
 
     /// Rows whose k is above the limit.
@@ -81,17 +84,15 @@ pub enum PredictiveError {
         /// Draws of all chains.
         draws: usize,
     },
-    /// The covariance of a draw lost its last digits in storage.
-    #[error("chain {chain}, draw {draw}, component {component}: {source}")]
-    Covariance {
+    /// A draw is no mixture: its covariances lost their last digits in storage.
+    #[error("chain {chain}, draw {draw}: {source}")]
+    Mixture {
         /// The chain, from 0.
         chain: usize,
         /// The draw, from 0.
         draw: usize,
-        /// The component, from 0.
-        component: usize,
-        /// What the factorisation met.
-        source: NotPositiveDefinite,
+        /// What is wrong with it.
+        source: NotAMixture,
     },
 }
 
@@ -172,14 +173,24 @@ fn pointwise(
 ) -> Result<Vec<Pointwise>, PredictiveError> {
     let (n_chains, n_draws) = (draws.chains().len(), draws.n_draws());
     let all = n_chains * n_draws;
-    // Row after row, all draws.
+    let d = data.d();
+    let mut packed = RowDensities::new(&data.values()[start * d..(start + rows) * d], d);
+    // Row after row, all draws; some draws at a time, since the places of one draw are far apart.
     let mut densities = vec![0.0; rows * all];
+    let mut some = vec![0.0; rows * TOGETHER];
     let mut mixture = draws.model().blank_mixture();
-    let mut matrix = Symmetric::zeros(mixture.shape(), mixture.d());
-    for (s, (chain, draw)) in (0..n_chains).flat_map(|c| (0..n_draws).map(move |t| (c, t))).enumerate() {
-        set_mixture(draws, (chain, draw), &mut mixture, &mut matrix)?;
-        for row in 0..rows {
-            densities[row * all + s] = mixture.ln_density(data.row(start + row));
+    let mut matrix = Symmetric::zeros(mixture.shape(), d);
+    for first in (0..all).step_by(TOGETHER) {
+        let together = TOGETHER.min(all - first);
+        for (s, densities) in (first..first + together).zip(some.chunks_exact_mut(rows)) {
+            let (chain, draw) = (s / n_draws, s % n_draws);
+            let read = draws.read(chain, draw, &mut matrix, &mut mixture);
+            read.map_err(|source| PredictiveError::Mixture { chain, draw, source })?;
+            packed.ln_densities(&mixture, densities);
+        }
+        for (row, densities) in densities.chunks_exact_mut(all).enumerate() {
+            let densities = &mut densities[first..first + together];
+            densities.iter_mut().zip(some[row..].iter().step_by(rows)).for_each(|(to, from)| *to = *from);
         }
     }
     Ok(densities.chunks_exact(all).map(|densities| point(densities, efficiency)).collect())
@@ -194,34 +205,4 @@ fn point(densities: &[f64], efficiency: f64) -> Pointwise {
     let smoothed = smooth(&ratios, efficiency);
     let weighted: Vec<f64> = smoothed.ln_weights.iter().zip(densities).map(|(w, x)| w + x).collect();
     Pointwise { lppd: log_sum_exp(densities) - s.ln(), variance, loo: log_sum_exp(&weighted), pareto_k: smoothed.shape }
-}
-
-/// Sets a mixture to that of a draw.
-pub(super) fn set_mixture(
-    draws: &Draws,
-    (chain, draw): (usize, usize),
-    mixture: &mut Mixture,
-    matrix: &mut Symmetric,
-) -> Result<(), PredictiveError> {
-    let row = draws.draw(chain, draw);
-    let (k, d) = (mixture.k(), mixture.d());
-    let weights: Vec<f64> = (0..k).map(|j| row.weight(j)).collect();
-    // Weights and means were those of a mixture.
-    let _ = mixture.set_weights(&weights);
-    let mut mean = vec![0.0; d];
-    for j in 0..k {
-        mean.iter_mut().enumerate().for_each(|(i, x)| *x = row.mean(j, i));
-        let _ = mixture.set_mean(j, &mean);
-    }
-    if matches!(draws.model().structure(), gmm_core::Structure::Known(_)) {
-        return Ok(());
-    }
-    let mut entries = vec![0.0; matrix.entries().len()];
-    for component in 0..mixture.covariances().len() {
-        entries.iter_mut().enumerate().for_each(|(e, x)| *x = row.covariance_entry(component, e));
-        matrix.set_entries(&entries);
-        let set = mixture.set_covariance(component, matrix);
-        set.map_err(|source| PredictiveError::Covariance { chain, draw, component, source })?;
-    }
-    Ok(())
 }

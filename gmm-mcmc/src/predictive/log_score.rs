@@ -1,14 +1,18 @@
 //! The log score of rows that were not fitted.
 
-use gmm_core::{Data, Mixture, Symmetric};
+use std::ops::Range;
+
+use gmm_core::{Data, DensitySums, Mixture, RowDensities, Symmetric, ln_densities};
 use rayon::prelude::*;
 
 use super::PredictiveError;
-use super::accuracy::set_mixture;
 use crate::Draws;
 
-/// Rows of one task. Each takes up all draws again.
-const ROWS: usize = 64;
+/// Rows of one task: a block of the kernel.
+const ROWS: usize = 512;
+
+/// Tasks that there are at least, if there are as many draws: where there are few rows each task takes some of the draws.
+const TASKS: usize = 32;
 
 /// How well rows are predicted that were not fitted: the logarithm of the predictive density at each of them. The score is
 /// proper: no forecast is expected to have a higher one than that from which the rows come (Gneiting & Raftery 2007).
@@ -39,7 +43,8 @@ impl LogScore {
     /// [`PredictiveError::Columns`].
     pub fn of_mixture(mixture: &Mixture, data: &Data) -> Result<Self, PredictiveError> {
         check_columns(mixture.d(), data)?;
-        let terms = (0..data.n()).into_par_iter().with_min_len(ROWS).map(|i| mixture.ln_density(data.row(i))).collect();
+        let mut terms = vec![0.0; data.n()];
+        ln_densities(data, mixture, &mut terms);
         Ok(Self { terms })
     }
 
@@ -50,10 +55,24 @@ impl LogScore {
     /// [`PredictiveError`]: other columns, or a draw that is no mixture.
     pub fn of_draws(draws: &Draws, data: &Data) -> Result<Self, PredictiveError> {
         check_columns(draws.model().d(), data)?;
-        let starts: Vec<usize> = (0..data.n()).step_by(ROWS).collect();
-        let groups = starts.into_par_iter().map(|start| averages(draws, data, start..(start + ROWS).min(data.n())));
-        let groups: Vec<Result<Vec<f64>, PredictiveError>> = groups.collect();
-        Ok(Self { terms: groups.into_iter().collect::<Result<Vec<_>, _>>()?.concat() })
+        let (groups, all) = (data.n().div_ceil(ROWS), draws.chains().len() * draws.n_draws());
+        let stretches = TASKS.div_ceil(groups).min(all);
+        let tasks = (0..groups * stretches).into_par_iter().map(|task| {
+            let (group, stretch) = (task / stretches, task % stretches);
+            let rows = group * ROWS..((group + 1) * ROWS).min(data.n());
+            // Products of 128 bits, which no counts overflow.
+            let bound = |stretch: usize| (stretch as u128 * all as u128 / stretches as u128) as usize;
+            sums(draws, data, rows, bound(stretch)..bound(stretch + 1))
+        });
+        let sums = tasks.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>, _>>()?;
+        let ln_all = (all as f64).ln();
+        let mut terms = Vec::with_capacity(data.n());
+        for sums in sums.chunks(stretches) {
+            let mut total = sums[0].clone();
+            sums[1..].iter().for_each(|sums| total.merge(sums));
+            terms.extend(total.ln().into_iter().map(|ln| ln - ln_all));
+        }
+        Ok(Self { terms })
     }
 
     /// The log density at each row.
@@ -93,67 +112,24 @@ fn check_columns(expected: usize, data: &Data) -> Result<(), PredictiveError> {
     }
 }
 
-/// The log of the mean density at some rows.
-fn averages(draws: &Draws, data: &Data, rows: std::ops::Range<usize>) -> Result<Vec<f64>, PredictiveError> {
-    let (n_chains, n_draws) = (draws.chains().len(), draws.n_draws());
-    let mut sums = vec![RunningSum::default(); rows.len()];
+/// The sums of densities at some rows under some draws, counted chain after chain.
+fn sums(draws: &Draws, data: &Data, rows: Range<usize>, some: Range<usize>) -> Result<DensitySums, PredictiveError> {
+    let (d, n_draws) = (data.d(), draws.n_draws());
+    let mut sums = DensitySums::new(rows.len());
+    let mut packed = RowDensities::new(&data.values()[rows.start * d..rows.end * d], d);
     let mut mixture = draws.model().blank_mixture();
-    let mut matrix = Symmetric::zeros(mixture.shape(), mixture.d());
-    for place in (0..n_chains).flat_map(|chain| (0..n_draws).map(move |draw| (chain, draw))) {
-        set_mixture(draws, place, &mut mixture, &mut matrix)?;
-        sums.iter_mut().zip(rows.clone()).for_each(|(sum, row)| sum.add(mixture.ln_density(data.row(row))));
+    let mut matrix = Symmetric::zeros(mixture.shape(), d);
+    for (chain, draw) in some.map(|s| (s / n_draws, s % n_draws)) {
+        let read = draws.read(chain, draw, &mut matrix, &mut mixture);
+        read.map_err(|source| PredictiveError::Mixture { chain, draw, source })?;
+        packed.add_to(&mixture, &mut sums);
     }
-    let ln_all = ((n_chains * n_draws) as f64).ln();
-    Ok(sums.into_iter().map(|sum| sum.ln() - ln_all).collect())
-}
-
-/// A sum of numbers given by their logarithms, in units of the largest so far.
-#[derive(Debug, Clone, Copy)]
-struct RunningSum {
-    ln_largest: f64,
-    sum: f64,
-}
-
-impl Default for RunningSum {
-    fn default() -> Self {
-        Self { ln_largest: f64::NEG_INFINITY, sum: 0.0 }
-    }
-}
-
-impl RunningSum {
-    fn add(&mut self, ln: f64) {
-        if ln > self.ln_largest {
-            self.sum = self.sum * (self.ln_largest - ln).exp() + 1.0;
-            self.ln_largest = ln;
-        } else if ln != f64::NEG_INFINITY {
-            self.sum += (ln - self.ln_largest).exp();
-        }
-    }
-
-    fn ln(self) -> f64 {
-        self.ln_largest + self.sum.ln()
-    }
+    Ok(sums)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gmm_core::log_sum_exp;
-
-    #[test]
-    fn a_running_sum_is_that_of_all_at_once_in_any_order() {
-        let all = [-700.0, -3.0, f64::NEG_INFINITY, -745.0, 2.5, 2.5, -1e4];
-        for turn in 0..all.len() {
-            let mut order = all;
-            order.rotate_left(turn);
-            let mut sum = RunningSum::default();
-            order.iter().for_each(|ln| sum.add(*ln));
-            assert!((sum.ln() - log_sum_exp(&all)).abs() < 1e-14, "{order:?}");
-        }
-        let mut nothing = RunningSum::default();
-        nothing.add(f64::NEG_INFINITY);
-        assert_eq!(nothing.ln(), f64::NEG_INFINITY);
-    }
 
     #[test]
     fn differences_are_row_by_row() {

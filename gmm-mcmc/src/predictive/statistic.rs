@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gmm_core::Mixture;
+use gmm_core::{Mixture, RowDensities};
 
 use crate::diagnostics::quantile_of_ordered;
 
@@ -190,12 +190,10 @@ impl<'a> Evaluator<'a> {
             return;
         }
         let n = (rows.len() / self.d) as f64;
-        let (mut sum, mut lowest) = (0.0, f64::INFINITY);
-        for row in rows.chunks_exact(self.d) {
-            let ln_density = mixture.ln_density(row);
-            sum += ln_density;
-            lowest = lowest.min(ln_density);
-        }
+        let mut ln_densities = vec![0.0; rows.len() / self.d];
+        RowDensities::new(rows, self.d).ln_densities(mixture, &mut ln_densities);
+        let sum: f64 = ln_densities.iter().sum();
+        let lowest = ln_densities.iter().copied().fold(f64::INFINITY, f64::min);
         for (statistic, value) in self.statistics.iter().zip(values) {
             match statistic {
                 Statistic::MeanLnDensity => *value = sum / n,
