@@ -1,16 +1,21 @@
 //! The files of a report: what is shown as plain data, the page, and each figure by itself.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::output::{OutputError, write_folder, write_whole};
-use crate::report::page::{Page, SCHEMA_VERSION};
+use crate::report::page::{Block, Page, SCHEMA_VERSION, Section};
 use crate::report::{figures, html};
 
 /// What is shown, as data: all that the other files are made from.
 const DATA: &str = "report.json";
 /// The page.
 pub(crate) const PAGE: &str = "report.html";
+/// What runs and verifications have in common if they are of the same experiment.
+const EXPERIMENT: &str = "experiment.ron";
+/// The section that holds what a verification found.
+const VERIFICATION: &str = "Verification";
 /// The folder of the figures.
 const FIGURES: &str = "figures";
 
@@ -73,7 +78,29 @@ pub(crate) fn rebuild(folder: &Path) -> Result<PathBuf, ReportError> {
     Ok(folder.join(PAGE))
 }
 
+/// A report with that of the verification of the same experiment, if there is one beside its folder.
+fn with_verification<'a>(folder: &Path, page: &'a Page) -> Cow<'a, Page> {
+    let beside = folder.parent().unwrap_or(Path::new(".")).join(format!("{}-verification", page.title));
+    let read = |folder: &Path, file: &str| fs::read(folder.join(file)).ok();
+    let same = read(folder, EXPERIMENT).is_some_and(|own| read(&beside, EXPERIMENT).is_some_and(|other| other == own));
+    let found =
+        read(&beside, DATA).filter(|_| same && page.sections.iter().all(|section| section.title != VERIFICATION));
+    // A verification that cannot be read has a report of its own that says so.
+    let found = found.and_then(|data| serde_json::from_slice::<Page>(&data).ok());
+    match found.filter(|found| found.schema_version == SCHEMA_VERSION && found.kind != page.kind) {
+        None => Cow::Borrowed(page),
+        Some(found) => {
+            let folded = |section: Section| Block::Folded { title: section.title, blocks: section.blocks };
+            let blocks = found.lead.into_iter().chain(found.sections.into_iter().map(folded)).collect();
+            let mut page = page.clone();
+            page.section(VERIFICATION, blocks);
+            Cow::Owned(page)
+        }
+    }
+}
+
 fn write_drawn(folder: &Path, page: &Page) -> Result<Vec<NamedFile>, OutputError> {
+    let page = &*with_verification(folder, page);
     let drawing = |reason: String| OutputError::Drawing { path: folder.to_path_buf(), reason };
     let html = html(page).map_err(drawing)?.into_bytes();
     let figures: Vec<NamedFile> =

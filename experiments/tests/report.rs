@@ -80,3 +80,22 @@ fn what_is_no_report_is_said_and_what_is_there_stays() {
     let done = gmm(folder.path(), &["report", "out"]);
     assert_eq!(done.status.code(), Some(2), "{}", stderr(&done));
 }
+
+#[test]
+fn a_verification_of_the_same_experiment_is_shown_and_of_another_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = ran(folder.path());
+    let page = || fs::read_to_string(results.join("report.html")).unwrap();
+    let verify =
+        ["verify", "small.ron", "--out", "out", "--replications", "60", "--rows", "10", "--exact", "4", "--quiet"];
+    let done = gmm(folder.path(), &verify);
+    assert!(done.status.code().is_some_and(|status| status < 2), "{}", stderr(&done));
+    assert!(!page().contains("id=\"verification\""));
+    assert!(gmm(folder.path(), &["report", "out/small"]).status.success());
+    assert!(page().contains("id=\"verification\"") && page().contains("Simulation-based calibration"));
+    assert!(drawn(&results).iter().any(|(name, _)| name.starts_with("verification-")));
+    // Of another seed.
+    let other = gmm(folder.path(), &["run", "small.ron", "--out", "out", "--seed", "4", "--quiet"]);
+    assert!(other.status.success(), "{}", stderr(&other));
+    assert!(!page().contains("id=\"verification\""));
+}

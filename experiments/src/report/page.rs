@@ -223,7 +223,7 @@ impl Page {
     }
 
     /// Adds a section, unless there is nothing in it.
-    pub(super) fn section(&mut self, title: impl Into<String>, blocks: Vec<Block>) {
+    pub(crate) fn section(&mut self, title: impl Into<String>, blocks: Vec<Block>) {
         if !blocks.is_empty() {
             self.sections.push(Section { title: title.into(), blocks });
         }

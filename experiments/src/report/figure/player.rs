@@ -244,7 +244,8 @@ mod tests {
         let (frame, (low, high)) = (panel::Frame::of(Player::DATA), player.data.x.ends());
         let width = high - low;
         let back = |x: f64, y: f64| {
-            let place = ((x - frame.left) / (frame.right - frame.left), (frame.bottom - y) / (frame.bottom - frame.top));
+            let place =
+                ((x - frame.left) / (frame.right - frame.left), (frame.bottom - y) / (frame.bottom - frame.top));
             [low + width * place.0, low + width * place.1]
         };
         let path = &drawn.frames[0].1[0];
@@ -263,7 +264,7 @@ mod tests {
 
     #[test]
     fn components_that_a_moment_lacks_are_empty_and_nothing_is_not_a_number() {
-        let normal = Covariance::isotropic(1.0, 1).unwrap();
+        let normal = Covariance::isotropic(1, 1.0).unwrap();
         let two = Mixture::new(vec![0.5, 0.5], vec![vec![-2.0], vec![3.0]], vec![normal; 2]).unwrap();
         let mut player = player(&two, true);
         let mut fewer = player.moments[0].clone();
