@@ -1,5 +1,6 @@
 //! The posterior of a fit: its draws and what was computed from them.
 
+use gmm_core::Mixture;
 use gmm_mcmc::evidence::{Estimate, Evidence, NoEvidence};
 use gmm_mcmc::predictive::{Check, CheckError, PredictiveAccuracy, PredictiveError};
 use gmm_mcmc::{
@@ -13,6 +14,8 @@ use serde::Serialize;
 pub struct GibbsDetail {
     /// How it was sampled.
     pub settings: Gibbs,
+    /// Optima that chains started from, one after the other; none if they started from draws of the prior.
+    pub optima: Vec<Mixture>,
     /// All draws.
     pub draws: Draws,
     /// The reported quantities.

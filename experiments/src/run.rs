@@ -203,6 +203,7 @@ fn run_gibbs(
     };
     let detail = GibbsDetail {
         settings: gibbs.clone(),
+        optima,
         draws,
         quantities,
         levels,
