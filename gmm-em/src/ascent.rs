@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use gmm_core::{Data, Mixture, Model, SeedingError, Shape, Streams, Structure, Workspace};
 
+use crate::climb::climb_in_steps;
 use crate::collapse::can_collapse;
 use crate::{
-    Acceleration, Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, Stepwise, ascend,
-    climb, gradient, stepwise,
+    Acceleration, Climb, CollapseRule, Em, EmError, Gradient, Objective, Singularities, Starts, Step, Stepwise,
+    gradient, stepwise,
 };
 
 /// What all methods are told.
@@ -41,7 +42,7 @@ pub trait Ascent: Sync {
     /// components, or data whose likelihood has no maximum.
     fn check(&self, model: &Model, data: &Data) -> Result<(), EmError>;
 
-    /// Climbs from `start` (of the model's structure), calling `progress(iteration, objective)` on the way. Random
+    /// Climbs from `start` (of the model's structure), calling `progress` at each record. Random
     /// numbers come from `streams` alone.
     fn climb(
         &self,
@@ -50,7 +51,7 @@ pub trait Ascent: Sync {
         start: Mixture,
         streams: &Streams,
         workspace: &mut Workspace,
-        progress: &mut dyn FnMut(usize, f64),
+        progress: &mut dyn FnMut(Step<'_>),
     ) -> Climb;
 }
 
@@ -82,9 +83,9 @@ impl Ascent for Em {
         start: Mixture,
         _: &Streams,
         workspace: &mut Workspace,
-        progress: &mut dyn FnMut(usize, f64),
+        progress: &mut dyn FnMut(Step<'_>),
     ) -> Climb {
-        climb(model, data, start, self, workspace, progress)
+        climb_in_steps(model, data, start, self, workspace, progress)
     }
 }
 
@@ -112,9 +113,9 @@ impl Ascent for Gradient {
         start: Mixture,
         streams: &Streams,
         workspace: &mut Workspace,
-        progress: &mut dyn FnMut(usize, f64),
+        progress: &mut dyn FnMut(Step<'_>),
     ) -> Climb {
-        ascend(model, data, start, self, streams, workspace, progress)
+        gradient::ascend_in_steps(model, data, start, self, streams, workspace, progress)
     }
 }
 
@@ -142,9 +143,9 @@ impl Ascent for Stepwise {
         start: Mixture,
         streams: &Streams,
         workspace: &mut Workspace,
-        progress: &mut dyn FnMut(usize, f64),
+        progress: &mut dyn FnMut(Step<'_>),
     ) -> Climb {
-        stepwise::stepwise(model, data, start, self, streams, workspace, progress)
+        stepwise::stepwise_in_steps(model, data, start, self, streams, workspace, progress)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::collapse::{Collapse, CollapseReason, find};
 use crate::ledger::Ledger;
 use crate::map::{Height, Map};
 use crate::squarem::Squarem;
-use crate::{Acceleration, Action, Ascent, Em, Ending, Singularity, StartError, Stop};
+use crate::{Acceleration, Action, Ascent, Em, Ending, Singularity, StartError, Step, Stop};
 
 /// Why a fit cannot run, or has no result.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -176,6 +176,18 @@ pub fn climb(
     workspace: &mut Workspace,
     mut progress: impl FnMut(usize, f64),
 ) -> Climb {
+    climb_in_steps(model, data, start, settings, workspace, &mut |step| progress(step.iteration, step.objective))
+}
+
+/// [`climb`] that shows the mixtures as well.
+pub(crate) fn climb_in_steps(
+    model: &Model,
+    data: &Data,
+    start: Mixture,
+    settings: &Em,
+    workspace: &mut Workspace,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Climb {
     let mut map = Map::new(model, data, settings.objective, settings.singularities, workspace);
     let mut ledger = Ledger::new(&settings.collapse, model, data);
     let sds = data.standard_deviations();
@@ -215,7 +227,7 @@ pub fn climb(
             }
         }
         trace.push(objective);
-        progress(iteration, objective);
+        progress(Step { iteration, objective, mixture: &mixture });
         if let Some(squarem) = &mut squarem {
             squarem.see(&trace);
         }

@@ -5,10 +5,11 @@ use rayon::prelude::*;
 
 use crate::atlas::modes;
 use crate::climb::{Climb, EmError, Outcome};
+use crate::observer::{Blind, Observer};
 use crate::remedy::Remedy;
 use crate::saddle::{equal_pair, split};
 use crate::starts::{Drawn, draw};
-use crate::{Ascent, Criteria, Mode, Objective, Singularity, Start, Stop};
+use crate::{Ascent, Criteria, Mode, Objective, Singularity, Start, Step, Stop};
 
 /// How often a restart that ends with two equal components, or with components that another numbering fits better under
 /// unequal concentrations, climbs again from there.
@@ -106,7 +107,7 @@ pub fn fit<A: Ascent>(
     let runs: Vec<Result<Run, EmError>> = (0..plan.restarts)
         .into_par_iter()
         .map_init(Workspace::new, |workspace, restart| {
-            run(model, data, settings, streams, restart, workspace, progress)
+            run(model, data, settings, streams, restart, workspace, progress, &mut Blind)
         })
         .collect();
     let runs = runs.into_iter().collect::<Result<Vec<Run>, EmError>>()?;
@@ -168,16 +169,16 @@ pub fn fit<A: Ascent>(
 }
 
 /// What one restart came to.
-struct Run {
+pub(crate) struct Run {
     start: Start,
     /// All its climbs as one.
-    climb: Climb,
+    pub(crate) climb: Climb,
     /// The model of where it ended.
     model: Model,
 }
 
 /// One restart.
-fn run<A: Ascent>(
+pub(crate) fn run<A: Ascent>(
     model: &Model,
     data: &Data,
     settings: &A,
@@ -185,20 +186,24 @@ fn run<A: Ascent>(
     restart: usize,
     workspace: &mut Workspace,
     progress: &(dyn Fn(Progress) + Sync),
+    observer: &mut dyn Observer,
 ) -> Result<Run, EmError> {
     let plan = settings.plan();
     let (mut rng, streams) = (streams.rng(restart as u64), streams.split(restart as u64));
     let Drawn { mixture, start, sweeps } = draw(&plan, restart, model, data, &mut rng, workspace)?;
-    let mut climb = |model: &Model, start: Mixture, passed: usize| {
-        let mut report = |iteration: usize, objective: f64| {
-            progress(Progress { restart, iteration: passed + iteration, objective, finished: false });
+    let mut climb = |model: &Model, start: Mixture, passed: usize, observer: &mut dyn Observer| {
+        let mut report = |step: Step<'_>| {
+            let (iteration, objective) = (passed + step.iteration, step.objective);
+            progress(Progress { restart, iteration, objective, finished: false });
+            observer.see(passed, step);
         };
         settings.climb(model, data, start, &streams, workspace, &mut report)
     };
     let mut model = model.clone();
     let mut remedy = Remedy::new(plan.singularities);
     let mut escapes = ESCAPES;
-    let mut result = climb(&model, mixture, 0);
+    let mut result = climb(&model, mixture, 0, observer);
+    observer.keep();
     result.sweeps += sweeps;
     loop {
         match &result.outcome {
@@ -209,7 +214,8 @@ fn run<A: Ascent>(
                 }
                 let Some((smaller_or_same, start)) = next else { break };
                 model = smaller_or_same;
-                let next = climb(&model, start, result.iterations);
+                let next = climb(&model, start, result.iterations, observer);
+                observer.keep();
                 result = result.followed_by(next);
             }
             Outcome::Stopped(Stop::Converged) if escapes > 0 => {
@@ -218,10 +224,12 @@ fn run<A: Ascent>(
                 let apart = pair.and_then(|pair| split(&result.mixture, pair, model.structure(), &mut rng));
                 let numbered = model.best_numbering(&result.mixture).filter(|_| plan.objective == Objective::Posterior);
                 let Some(start) = apart.or(numbered) else { break };
-                let other = climb(&model, start, result.iterations);
+                let other = climb(&model, start, result.iterations, observer);
                 if matches!(other.outcome, Outcome::Stopped(_)) && other.objective() > result.objective() {
+                    observer.keep();
                     result = result.followed_by(other);
                 } else {
+                    observer.leave();
                     result.sweeps += other.sweeps;
                 }
             }

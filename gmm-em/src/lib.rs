@@ -7,7 +7,7 @@
 //! from a given mixture, sped up by an [`Acceleration`] if asked for, [`ascend`] one along gradients ([`Adam`] or
 //! [`Lbfgs`], in unconstrained [`Coordinates`]), [`stepwise`] one of EM with an M-step after every block of rows. All
 //! work on any of the nine covariance structures of [`gmm_core`], through the same sweep and the same posterior: EM goes
-//! to its mode, a gradient is its slope. [`uncertainty()`] gives standard errors and intervals of an estimate.
+//! to its mode, a gradient is its slope. [`trajectory()`] gives the mixtures that an estimate came along, [`uncertainty()`] gives standard errors and intervals of an estimate.
 //!
 //! ```
 //! use gmm_core::{Data, Model, Shape, Streams, Structure};
@@ -37,6 +37,7 @@ mod ledger;
 mod map;
 
 mod squarem;
+mod step;
 
 mod climb;
 mod gradient;
@@ -47,8 +48,10 @@ mod ascent;
 mod atlas;
 mod divergence;
 mod fit;
+mod observer;
 mod remedy;
 mod saddle;
+mod trajectory;
 
 mod uncertainty;
 
@@ -62,7 +65,9 @@ pub use gradient::{Adam, Coordinates, Decay, Gradient, Lbfgs, Optimizer, Unreach
 pub use settings::{Acceleration, Em, Objective, Stop};
 pub use singularities::{Action, Ending, Singularities, Singularity};
 pub use starts::{Start, StartError, Starts};
+pub use step::Step;
 pub use stepwise::{Stepwise, stepwise};
+pub use trajectory::{Frame, NoTrajectory, trajectory};
 pub use uncertainty::{
     Interval, MAX_PARAMETERS, NoStandardErrors, Parameter, StandardErrors, Uncertainty, least_replicates,
     observed_information, uncertainty,

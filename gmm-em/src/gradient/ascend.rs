@@ -8,7 +8,7 @@ use super::{Point, Progress, adam, lbfgs};
 use crate::ascent::{Ascent, check_plan, check_setting};
 use crate::collapse::{Collapse, CollapseReason, can_collapse, find};
 use crate::ledger::Ledger;
-use crate::{Action, Climb, EmError, Ending, Outcome, Stop};
+use crate::{Action, Climb, EmError, Ending, Outcome, Step, Stop};
 
 /// A standard deviation, on data of unit standard deviations, whose square adds nothing to 1. A component without a
 /// prior that is thinner has collapsed.
@@ -98,6 +98,20 @@ pub fn ascend(
     workspace: &mut Workspace,
     mut progress: impl FnMut(usize, f64),
 ) -> Climb {
+    let mut progress = |step: Step<'_>| progress(step.iteration, step.objective);
+    ascend_in_steps(model, data, start, settings, streams, workspace, &mut progress)
+}
+
+/// [`ascend`] that shows the mixtures as well.
+pub(crate) fn ascend_in_steps(
+    model: &Model,
+    data: &Data,
+    start: Mixture,
+    settings: &Gradient,
+    streams: &Streams,
+    workspace: &mut Workspace,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Climb {
     let (n, log_every) = (data.n() as f64, settings.log_every.max(1));
     let fallback = start.clone();
     let (mut loss, x) = Loss::new((model, settings.objective), data, start, (settings.batch, streams), workspace);
@@ -121,7 +135,9 @@ pub fn ascend(
                 break Err(CollapseReason::NotFinite);
             }
             trace.push(objective);
-            progress(iterations, objective);
+            if let Some(mixture) = loss.show(&point.x) {
+                progress(Step { iteration: iterations, objective, mixture });
+            }
         }
         let thin = loss.coordinates().thinnest(&point.x).is_some_and(|(_, pivot)| pivot < SINGULAR);
         if thin && can_collapse(loss.model()) {
@@ -177,7 +193,7 @@ pub fn ascend(
     if climb.trace.len() > iterations / log_every && iterations % log_every == 0 {
         climb.trace.pop();
     } else {
-        progress(iterations, found.objective);
+        progress(Step { iteration: iterations, objective: found.objective, mixture: loss.mixture() });
     }
     climb.trace.push(found.objective);
     climb.outcome = match ended {

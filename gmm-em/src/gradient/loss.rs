@@ -14,6 +14,8 @@ pub(crate) struct Loss<'a> {
     data: &'a Data,
     coordinates: Coordinates,
     mixture: Mixture,
+    /// For looking at other points.
+    shown: Mixture,
     statistics: Statistics,
     posterior: Posterior,
     workspace: &'a mut Workspace,
@@ -61,8 +63,22 @@ impl<'a> Loss<'a> {
         coordinates.write(&start, &mut x);
         let statistics = model.blank_statistics();
         let posterior = model.posterior(&statistics);
-        let mixture = start;
-        (Self { model, objective, data, coordinates, mixture, statistics, posterior, workspace, batch, swept: 0 }, x)
+        let (mixture, shown) = (start.clone(), start);
+        let swept = 0;
+        let loss = Self {
+            model,
+            objective,
+            data,
+            coordinates,
+            mixture,
+            shown,
+            statistics,
+            posterior,
+            workspace,
+            batch,
+            swept,
+        };
+        (loss, x)
     }
 
     /// The loss at `x` on all rows or on the next minibatch, and its gradient; infinite where there is none.
@@ -108,6 +124,12 @@ impl<'a> Loss<'a> {
         self.swept += self.data.n();
         let objective = totals.ln_likelihood + self.ln_prior();
         objective.is_finite().then_some(Found { objective, totals })
+    }
+
+    /// The mixture at `x`, without a pass and without a trace; `None` where there is none.
+    pub(crate) fn show(&mut self, x: &[f64]) -> Option<&Mixture> {
+        self.coordinates.read(x, &mut self.shown).ok()?;
+        Some(&self.shown)
     }
 
     fn ln_prior(&self) -> f64 {

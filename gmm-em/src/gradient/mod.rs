@@ -17,6 +17,6 @@ mod ascend;
 use point::{Point, Progress};
 
 pub use ascend::ascend;
-pub(crate) use ascend::check;
+pub(crate) use ascend::{ascend_in_steps, check};
 pub use coordinates::{Coordinates, Unreachable};
 pub use settings::{Adam, Decay, Gradient, Lbfgs, Optimizer};

@@ -11,7 +11,7 @@ use crate::ascent::{Ascent, check_plan, check_setting};
 use crate::climb::thinnest;
 use crate::collapse::{Collapse, CollapseReason, find};
 use crate::ledger::Ledger;
-use crate::{Action, Climb, Coordinates, EmError, Ending, Objective, Outcome, Stop};
+use crate::{Action, Climb, Coordinates, EmError, Ending, Objective, Outcome, Step, Stop};
 
 /// Climbs from `start` (of the model's structure) by an M-step after every block of rows, calling `progress(iteration,
 /// objective)` at each record. The order of the rows comes from `streams`, which nothing else uses.
@@ -54,6 +54,20 @@ pub fn stepwise(
     workspace: &mut Workspace,
     mut progress: impl FnMut(usize, f64),
 ) -> Climb {
+    let mut progress = |step: Step<'_>| progress(step.iteration, step.objective);
+    stepwise_in_steps(model, data, start, settings, streams, workspace, &mut progress)
+}
+
+/// [`stepwise`] that shows the mixtures as well.
+pub(crate) fn stepwise_in_steps(
+    model: &Model,
+    data: &Data,
+    start: Mixture,
+    settings: &Stepwise,
+    streams: &Streams,
+    workspace: &mut Workspace,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Climb {
     let mut blocks = Blocks::new(data, settings.block, streams);
     let (n_blocks, log_every) = (blocks.n_blocks(), settings.log_every.max(1));
     let mut steps = Steps::new(model, data, settings.objective, start, workspace);
@@ -71,7 +85,7 @@ pub fn stepwise(
         let change = trace.last().map_or(f64::INFINITY, |last: &f64| (found.objective - last).abs());
         trace.push(found.objective);
         recorded.clone_from(&steps.mixture);
-        progress(iterations, found.objective);
+        progress(Step { iteration: iterations, objective: found.objective, mixture: &steps.mixture });
         let small = change.max(found.promise) <= settings.tolerance * (1.0 + found.objective.abs());
         if small && was_small {
             break Ok(Stop::Converged);

@@ -7,6 +7,6 @@ mod memory;
 
 mod follow;
 
-pub(crate) use follow::check;
 pub use follow::stepwise;
+pub(crate) use follow::{check, stepwise_in_steps};
 pub use settings::Stepwise;
