@@ -4,7 +4,7 @@
 //! posteriors with separate modes each chain can be the cold one of a ladder ([`Tempering`], [`TemperedScan`]). [`Draws::quantities`] lists
 //! what is reported of them, label-invariant quantities first, and [`Draws::summaries`] gives each its mean, quantiles and
 //! diagnostics. Label switching is undone per draw (see [`Draws`]), never by dropping draws; [`Draws::identifiability`] says how
-//! well, [`Draws::co_clustering`] and [`Draws::partition`] need no labels. [`evidence`](mod@evidence) estimates the marginal likelihood of the model from the draws, [`predictive`] says how
+//! well, [`Draws::co_clustering`] and [`Draws::partition`] need no labels. [`trajectory()`] gives the first scans of a chain, warm-up included. [`evidence`](mod@evidence) estimates the marginal likelihood of the model from the draws, [`predictive`] says how
 //! well they predict and whether data replicated from them look like those observed, and [`reconcile`] why a point estimate
 //! differs from them.
 //!
@@ -37,6 +37,7 @@ mod relabel;
 
 mod draws;
 mod sample;
+mod trajectory;
 
 mod quantities;
 mod summary;
@@ -60,3 +61,4 @@ pub use scan::{NoStart, Scan};
 pub use settings::{Gibbs, GibbsError, Kind, Tempering};
 pub use summary::{Levels, QuantitySummary, levels, summarise};
 pub use tempering::{Swaps, TemperedScan};
+pub use trajectory::{Frame, NoTrajectory, trajectory};

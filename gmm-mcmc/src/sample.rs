@@ -28,25 +28,25 @@ pub struct Progress {
 }
 
 /// A chain, tempered or not.
-enum Chain<'a> {
+pub(crate) enum Chain<'a> {
     Plain(Box<Scan<'a>>),
     Tempered(Box<TemperedScan<'a>>),
 }
 
 impl<'a> Chain<'a> {
     /// Whose draws are those of the posterior.
-    fn cold(&self) -> &Scan<'a> {
+    pub(crate) fn cold(&self) -> &Scan<'a> {
         match self {
             Self::Plain(scan) => scan,
             Self::Tempered(scans) => scans.cold(),
         }
     }
 
-    fn warm_up(
+    pub(crate) fn warm_up<E: From<Degenerate>>(
         &mut self,
         scans: usize,
-        mut after: impl FnMut(&Scan<'a>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+        mut after: impl FnMut(&Scan<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
         match self {
             Self::Plain(scan) => (0..scans).try_for_each(|_| {
                 scan.step()?;
@@ -56,11 +56,11 @@ impl<'a> Chain<'a> {
         }
     }
 
-    fn step(&mut self) -> Result<(), Failure> {
-        Ok(match self {
+    pub(crate) fn step(&mut self) -> Result<(), Degenerate> {
+        match self {
             Self::Plain(scan) => scan.step(),
             Self::Tempered(scans) => scans.step(),
-        }?)
+        }
     }
 }
 
@@ -154,23 +154,22 @@ pub fn check(model: &Model, data: &Data, settings: &Gibbs) -> Result<(), GibbsEr
     }
 }
 
-fn warm_up<'a>(
+/// A chain before its first scan, with its own streams.
+pub(crate) fn start<'a>(
     model: &'a Model,
     data: &'a Data,
     settings: &Gibbs,
     optima: &[Mixture],
     chain: usize,
     streams: &Streams,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Warm<'a>, GibbsError> {
+) -> Result<(Start, Chain<'a>), GibbsError> {
     let (start, mixture) = if chain.is_multiple_of(2) && !optima.is_empty() {
         let index = (chain / 2) % optima.len();
         (Start::Optimum(index), optima[index].clone())
     } else {
         (Start::Dispersed, seed_mixture(model, data, Seeding::KMeansPlusPlus, &mut streams.named("start").rng(0))?)
     };
-    let failed = |failure: Failure, scan: &Chain<'_>| failure.of(chain, scan.cold().number());
-    let mut scan = match settings.tempering {
+    let scan = match settings.tempering {
         None => Chain::Plain(Box::new(
             Scan::of_kind(settings.kind, model, data, mixture, streams.clone())
                 .map_err(|source| GibbsError::Degenerate { chain, scan: 0, source })?,
@@ -180,6 +179,20 @@ fn warm_up<'a>(
             Chain::Tempered(Box::new(TemperedScan::new(settings.kind, tempering, model, data, mixture, streams)?))
         }
     };
+    Ok((start, scan))
+}
+
+fn warm_up<'a>(
+    model: &'a Model,
+    data: &'a Data,
+    settings: &Gibbs,
+    optima: &[Mixture],
+    chain: usize,
+    streams: &Streams,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Warm<'a>, GibbsError> {
+    let (start, mut scan) = start(model, data, settings, optima, chain, streams)?;
+    let failed = |failure: Failure, scan: &Chain<'_>| failure.of(chain, scan.cold().number());
     let mut best = (scan.cold().ln_likelihood(), scan.cold().mixture().clone());
     let mut scans = 0;
     scan.warm_up(settings.warmup, |scan| {
@@ -222,6 +235,7 @@ fn keep_draws(
     for draw in 1..=n {
         state
             .step()
+            .map_err(Failure::from)
             .and_then(|()| check_likelihood(state.cold()))
             .map_err(|failure| failure.of(chain, state.cold().number()))?;
         let scan = state.cold();
