@@ -17,6 +17,7 @@ const SWEEPS: usize = 40;
 /// let mut matrix = Symmetric::full(&[[2.0, 1.0], [1.0, 2.0]])?;
 /// let mut eigen = Eigen::of(&matrix);
 /// assert!((eigen.values()[0] - 1.0).abs() < 1e-15 && (eigen.values()[1] - 3.0).abs() < 1e-15);
+/// assert!((eigen.vector(0, 2)[0] + eigen.vector(0, 2)[1]).abs() < 1e-15);
 /// eigen.values_mut()[0] = 3.0;
 /// eigen.write(&mut matrix);
 /// assert!((matrix.get(0, 0) - 3.0).abs() < 1e-15 && matrix.get(1, 0).abs() < 1e-15);
@@ -57,6 +58,14 @@ impl Eigen {
     /// The eigenvalues, to be changed.
     pub fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values
+    }
+
+    /// The vector of the value in a place (d); for `Diagonal` and `Isotropic` the axis of that number.
+    pub fn vector(&self, place: usize, d: usize) -> Vec<f64> {
+        match self.vectors.chunks_exact(d.max(1)).nth(place) {
+            Some(vector) => vector.to_vec(),
+            None => (0..d).map(|i| if i == place { 1.0 } else { 0.0 }).collect(),
+        }
     }
 
     /// Writes the matrix of these values and vectors to one of the same shape and dimension.

@@ -133,6 +133,32 @@ pub struct Climb {
 }
 
 impl Climb {
+    /// The way to the end in at most `most` pairs of iterations and objectives, in order: the first and the last entry of
+    /// the trace, and of the others as many from each power of two of iterations as from the next, all while they are few. Where
+    /// several climbs with records of more than one iteration follow each other, iterations are those of the records.
+    ///
+    /// ```text
+    /// entry t is kept if floor(c ln(1 + t)) < floor(c ln(2 + t)),   c = (most - 2) / ln(1 + entries)
+    /// ```
+    pub fn outline(&self, most: usize) -> Vec<(usize, f64)> {
+        let n = self.trace.len();
+        let scale = most.saturating_sub(2) as f64 / (1.0 + n as f64).ln();
+        let step = |t: usize| (scale * (1.0 + t as f64).ln()).floor();
+        let is_kept = |t: usize| t + 1 == n || n <= most || t == 0 || step(t) < step(t + 1);
+        let mut kept = Vec::new();
+        let (mut passed, mut parts) = (0, self.parts.iter().peekable());
+        for (t, objective) in self.trace.iter().enumerate() {
+            // Where a climb begins that follows another one, the iteration is the one that the other ended with.
+            let begins = parts.next_if(|part| **part == t).is_some();
+            passed += if begins || t == 0 { 0 } else { self.log_every };
+            let iteration = if t + 1 == n { self.iterations } else { passed.min(self.iterations) };
+            if is_kept(t) {
+                kept.push((iteration, *objective));
+            }
+        }
+        kept
+    }
+
     /// The objective at `mixture`.
     pub fn objective(&self) -> f64 {
         self.trace.last().copied().unwrap_or(f64::NEG_INFINITY)

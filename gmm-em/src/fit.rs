@@ -15,6 +15,9 @@ use crate::{Ascent, Criteria, Mode, Objective, Singularity, Start, Step, Stop};
 /// unequal concentrations, climbs again from there.
 const ESCAPES: usize = 3;
 
+/// The most entries of the trace that is kept of each restart.
+const TRACE: usize = 200;
+
 /// The record of one restart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restart {
@@ -28,6 +31,8 @@ pub struct Restart {
     pub sweeps: usize,
     /// The objective that it reached.
     pub objective: f64,
+    /// Its way there: see [`Climb::outline`].
+    pub trace: Vec<(usize, f64)>,
     /// Where it ended: with fewer components than the model where some were removed.
     pub mixture: Mixture,
 }
@@ -120,6 +125,7 @@ pub fn fit<A: Ascent>(
             iterations: climb.iterations,
             sweeps: climb.sweeps,
             objective: climb.objective(),
+            trace: climb.outline(TRACE),
             mixture: climb.mixture.clone(),
         })
         .collect();

@@ -144,6 +144,27 @@ fn units_and_offsets_of_the_columns_change_no_group() {
     assert_eq!(groups(&data), groups(&Data::new(scaled.collect(), 2).unwrap()));
 }
 
+#[test]
+fn each_restart_keeps_the_outline_of_its_way() {
+    let data = rows_of(&table("galaxies").rows);
+    let estimate = fitted(&flat_model(Family::Full, None, 6, 1, 1.0), &data, &em(60, Starts::Alternate));
+    for restart in &estimate.restarts {
+        let trace = &restart.trace;
+        assert_eq!(trace.last().copied(), Some((restart.iterations, restart.objective)));
+        assert!(trace[0].0 == 0 && trace.len() <= 200 && trace.is_sorted_by_key(|entry| entry.0));
+    }
+    // The whole of a short one, and of a long one some of all ages: few lie far from the one before.
+    let best = &estimate.restarts[estimate.best].trace;
+    assert!(
+        best.iter().all(|(iteration, objective)| estimate.parts.len() > 1 || estimate.trace[*iteration] == *objective)
+    );
+    let long = estimate.restarts.iter().find(|restart| restart.iterations > 400 && restart.trace.len() > 2).unwrap();
+    assert!(long.trace.len() > 100, "{}", long.trace.len());
+    assert!(long.trace.windows(2).all(|pair| pair[1].0 <= pair[0].0 + 1 + pair[0].0 / 10), "{:?}", long.trace);
+    let short = estimate.restarts.iter().find(|restart| restart.iterations < 150).unwrap();
+    assert!(short.trace.len() > short.iterations);
+}
+
 // Atlases of restarts made by hand.
 
 fn plan(objective: Objective) -> Plan {
@@ -152,7 +173,7 @@ fn plan(objective: Objective) -> Plan {
 
 fn restart(mixture: &Mixture, objective: f64, outcome: Outcome) -> Restart {
     let start = Start::Drawn(Seeding::RandomRows);
-    Restart { start, outcome, iterations: 10, sweeps: 11, objective, mixture: mixture.clone() }
+    Restart { start, outcome, iterations: 10, sweeps: 11, objective, trace: Vec::new(), mixture: mixture.clone() }
 }
 
 fn converged(mixture: &Mixture, objective: f64) -> Restart {

@@ -290,6 +290,8 @@ fn the_trace_has_the_start_every_so_many_iterations_and_the_end() {
         expected.extend((each.iterations % log_every != 0).then_some(each.iterations));
         assert_eq!(seen.iter().map(|(iteration, _)| *iteration).collect::<Vec<_>>(), expected);
         assert_eq!(some.trace, expected.iter().map(|&iteration| each.trace[iteration]).collect::<Vec<_>>());
+        let pairs = expected.iter().map(|&iteration| (iteration, each.trace[iteration]));
+        assert_eq!(some.outline(1000), pairs.collect::<Vec<_>>());
     }
 }
 

@@ -46,6 +46,12 @@ impl Draws {
         self.reported().into_iter().map(|reported| self.quantity(reported)).collect()
     }
 
+    /// The reported quantity of a name, with its draws; `None` if there is none of that name.
+    pub fn named(&self, name: &str) -> Option<Quantity> {
+        let found = self.reported().into_iter().find(|reported| reported.name == name)?;
+        Some(self.quantity(found))
+    }
+
     /// The draws of a quantity.
     pub(crate) fn quantity(&self, reported: Reported) -> Quantity {
         Quantity { name: reported.name, values: self.map(reported.of) }

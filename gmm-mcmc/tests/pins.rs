@@ -68,6 +68,8 @@ fn summaries_are_the_moments_and_quantiles_of_the_draws() {
     let draws = run(2, Structure::Free(Shape::Full), &settings);
     let summaries = draws.summaries();
     assert_eq!(format!("{summaries:?}"), format!("{:?}", summarise(&draws.quantities())));
+    assert!(draws.quantities().into_iter().all(|quantity| draws.named(&quantity.name) == Some(quantity)));
+    assert_eq!(draws.named("weights[99]"), None);
 
     // Every quantity once more, from single draws; moments of the mixture from its raw second moments.
     let of_all = |f: &dyn Fn(usize, usize) -> f64| -> Vec<Vec<f64>> {

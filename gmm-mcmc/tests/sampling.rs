@@ -40,7 +40,7 @@ fn relabelling_keeps_components_apart_where_labels_switch() {
     assert!(first.is_sorted(), "{first:?}");
     assert!(first[0] < 12.0 && first[3] > 23.0, "{first:?}");
     // The label-invariant quantities know nothing of labels: sums over components agree with per-component draws.
-    let by_name = |name: &str| draws.quantities().into_iter().find(|q| q.name == name).unwrap().values;
+    let by_name = |name: &str| draws.named(name).unwrap().values;
     let (total, parts): (Vec<f64>, Vec<Vec<f64>>) =
         (by_name("mixture_mean[0]").concat(), (0..4).map(|k| by_name(&format!("weights[{k}]")).concat()).collect());
     let means: Vec<Vec<f64>> = (0..4).map(|k| by_name(&format!("means[{k},0]")).concat()).collect();

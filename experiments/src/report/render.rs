@@ -3,7 +3,7 @@
 use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior, context};
 
-use super::figure::player::{Drawn, Player, panel_frame};
+use super::figure::player::{Drawn, Player};
 use super::page::{Block, Cell, CellKind, Figure, Figures, Key, KeyKind, Mark, Notice, Page, Room, Table, Tone, slug};
 
 /// The page; without anything from elsewhere.
@@ -97,6 +97,7 @@ fn figure(figure: &Figure) -> Result<Value, String> {
 fn player(player: &Player) -> Result<Value, String> {
     let Drawn { data, progress, strokes, frames } = player.drawn()?;
     let frame = |[left, right, top, bottom]: [f64; 4]| context! { left, right, top, bottom };
+    let [data_place, progress_place] = player.places();
     let size = |(width, height): (u32, u32)| context! { width, height };
     let last = frames.last().map(|(label, paths)| context! { label, paths });
     Ok(context! {
@@ -106,8 +107,8 @@ fn player(player: &Player) -> Result<Value, String> {
         legend => player.legend.iter().map(key).collect::<Vec<_>>(),
         data => Value::from_safe_string(data),
         progress => Value::from_safe_string(progress),
-        data_frame => frame(panel_frame(Player::DATA)),
-        progress_frame => frame(panel_frame(Player::PROGRESS)),
+        data_frame => frame(data_place),
+        progress_frame => frame(progress_place),
         strokes => strokes.iter().map(|stroke| context! { color => stroke.color.css(), width => stroke.width }).collect::<Vec<_>>(),
         last,
         n => frames.len(),

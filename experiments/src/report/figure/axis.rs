@@ -25,6 +25,42 @@ impl Axis {
         Self::new(name, low, high, n_ticks)
     }
 
+    /// An axis with given ends and ticks: value and label.
+    pub(super) fn labelled(
+        name: &str,
+        (low, high): (f64, f64),
+        ticks: impl IntoIterator<Item = (f64, String)>,
+    ) -> Self {
+        let (low, high) = if low < high && high - low < LARGEST { (low, high) } else { (0.0, 1.0) };
+        let ticks = ticks.into_iter().map(|(value, label)| ((value - low) / (high - low), cut(&label, LONGEST_NAME)));
+        let ticks = ticks.filter(|(place, _)| (0.0..=1.0).contains(place)).collect();
+        Self { low, high, name: cut(name, LONGEST_NAME), ticks }
+    }
+
+    /// An axis for things, the first at the top or at the right: thing i is at -i, from half a place before to half a place
+    /// behind.
+    pub(super) fn of_things(name: &str, things: impl IntoIterator<Item = String>) -> Self {
+        let ticks: Vec<(f64, String)> = things.into_iter().enumerate().map(|(i, thing)| (-(i as f64), thing)).collect();
+        Self::labelled(name, (0.5 - ticks.len().max(1) as f64, 0.5), ticks)
+    }
+
+    /// An axis for decimal logarithms of about one order of magnitude or few: its ticks are 1, 2 and 5 times powers of ten.
+    pub(super) fn of_logarithms(name: &str, logarithms: impl IntoIterator<Item = f64>, n_ticks: usize) -> Self {
+        let (low, high) = range(logarithms);
+        if high - low > 3.0 {
+            return Self::of_powers(name, [low, high], n_ticks);
+        }
+        let (low, high) = (low - 0.05 * (high - low).max(0.5), high + 0.05 * (high - low).max(0.5));
+        let powers = low.floor() as i32..=high.ceil() as i32;
+        let ticks =
+            powers.flat_map(|power| [1.0f64, 2.0, 5.0].map(|first| (f64::from(power) + first.log10(), first, power)));
+        let label = |first: f64, power: i32| match power {
+            -4..=5 => format!("{}", rounded(first * 10f64.powi(power))),
+            _ => format!("{first}e{power}"),
+        };
+        Self::labelled(name, (low, high), ticks.map(|(place, first, power)| (place, label(first, power))))
+    }
+
     /// An axis from 0 to a little more than `high`.
     pub(super) fn from_zero(name: &str, high: f64, n_ticks: usize) -> Self {
         let high = if high > 0.0 && high < LARGEST { 1.05 * high } else { 1.0 };
@@ -147,6 +183,19 @@ mod tests {
         assert!(axis.ticks().iter().all(|(place, _)| (0.0..=1.0).contains(place)));
         assert_eq!(labels(&Axis::over("x", [0.0, 0.01], 2)), ["0.000", "0.005", "0.010"]);
         assert_eq!(labels(&Axis::of_powers("gap", [-7.5, 1.2], 5)), ["1e-8", "1e-6", "1e-4", "1e-2", "1e0", "1e2"]);
+    }
+
+    #[test]
+    fn things_and_logarithms_are_labelled_where_they_are() {
+        let things = Axis::of_things("what", ["a".to_owned(), "b".repeat(99)]);
+        assert_eq!((things.place(0.0), things.place(-1.0)), (0.75, 0.25));
+        assert_eq!(things.ticks()[1], (0.25, "b".repeat(LONGEST_NAME) + "\u{2026}"));
+        assert!(Axis::of_things("none", []).ticks().is_empty());
+        let axis = Axis::of_logarithms("rows", [2.0, 3.2], 5);
+        assert_eq!(labels(&axis), ["100", "200", "500", "1000"]);
+        assert!((axis.ticks()[3].0 - axis.place(3.0)).abs() < 1e-12);
+        assert_eq!(labels(&Axis::of_logarithms("p", [-2.0, -1.5], 5)), ["0.01", "0.02"]);
+        assert_eq!(labels(&Axis::of_logarithms("p", [0.0, 5.0], 9)), ["1e0", "1e1", "1e2", "1e3", "1e4", "1e5"]);
     }
 
     #[test]

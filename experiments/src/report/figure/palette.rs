@@ -22,6 +22,8 @@ const PALETTE: [Color; 7] = [
 pub(super) const TRUTH: Color = Color(0, 0, 0);
 /// The data where they have no classes.
 pub(super) const DATA: Color = Color(0xC8, 0xC8, 0xC8);
+/// What helps to read a figure and is no result: bands and lines of reference.
+pub(super) const GUIDE: Color = Color(0x80, 0x80, 0x80);
 /// What went wrong.
 pub(super) const WRONG: Color = Color(0xD5, 0x5E, 0x00);
 
@@ -32,6 +34,8 @@ pub(crate) enum Marker {
     Circle,
     Triangle,
     Cross,
+    Square,
+    Ring,
 }
 
 impl Color {
@@ -61,12 +65,19 @@ impl Marker {
         [Marker::Circle, Marker::Triangle, Marker::Cross][(place / PALETTE.len()) % 3]
     }
 
+    /// The marker of one of few lines, each with its own colour as well.
+    pub(super) fn of_line(place: usize) -> Self {
+        [Marker::Circle, Marker::Triangle, Marker::Square, Marker::Ring, Marker::Cross][place % 5]
+    }
+
     /// As a character.
     pub(super) fn sign(self) -> &'static str {
         match self {
             Marker::Circle => "\u{25cf}",
             Marker::Triangle => "\u{25b2}",
             Marker::Cross => "\u{2716}",
+            Marker::Square => "\u{25a0}",
+            Marker::Ring => "\u{25cb}",
         }
     }
 }

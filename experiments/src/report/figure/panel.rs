@@ -25,7 +25,6 @@ const FONT: f64 = 1.24;
 const MARGIN: u32 = 8;
 const RIGHT_MARGIN: u32 = 14;
 const BELOW: u32 = 42;
-const LEFT: u32 = 66;
 const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 const GRID: RGBColor = RGBColor(0xE8, 0xE8, 0xE8);
 
@@ -49,6 +48,14 @@ pub(crate) enum Mark {
         color: Color,
         width: f64,
         dashed: bool,
+    },
+    /// Many thin lines, with gaps between them.
+    Cloud {
+        #[serde(with = "gaps")]
+        points: Vec<Point>,
+        color: Color,
+        width: f64,
+        opacity: f64,
     },
     Area {
         #[serde(with = "gaps")]
@@ -117,11 +124,11 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Of a picture of this size, in pixels.
-    pub(super) fn of(size: (u32, u32)) -> Self {
+    /// Of a picture of this size, in pixels, with this vertical axis.
+    pub(super) fn of(y: &Axis, size: (u32, u32)) -> Self {
         let scaled = |pixels: u32| f64::from(pixels) * f64::from(SCALE);
         Self {
-            left: scaled(MARGIN + LEFT),
+            left: scaled(MARGIN + room(y)),
             right: scaled(size.0 - RIGHT_MARGIN),
             top: scaled(MARGIN),
             bottom: scaled(size.1 - MARGIN - BELOW),
@@ -164,7 +171,7 @@ fn draw<'a>(area: &Area<'a>, panel: &Panel) -> Result<(), Failed<'a>> {
         .margin(MARGIN * SCALE)
         .margin_right(RIGHT_MARGIN * SCALE)
         .x_label_area_size(BELOW * SCALE)
-        .y_label_area_size(LEFT * SCALE)
+        .y_label_area_size(room(&panel.y) * SCALE)
         .build_cartesian_2d(Scale(panel.x.clone()), Scale(panel.y.clone()))?;
     let text = ("sans-serif", 12.0 * FONT * f64::from(SCALE)).into_font().color(&INK);
     chart
@@ -187,6 +194,12 @@ fn draw<'a>(area: &Area<'a>, panel: &Panel) -> Result<(), Failed<'a>> {
     Ok(())
 }
 
+/// The width of the labels of the vertical axis and of its name.
+fn room(axis: &Axis) -> u32 {
+    let longest = axis.ticks().iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
+    (30 + 6 * longest as u32).max(66)
+}
+
 fn draw_mark<'a>(chart: &mut Chart<'a, '_>, panel: &Panel, mark: &Mark) -> Result<(), Failed<'a>> {
     let place = |point: &Point| (panel.x.place(point.0), panel.y.place(point.1));
     let pixels = |x: f64| (x * f64::from(SCALE)).round().max(1.0) as u32;
@@ -200,6 +213,12 @@ fn draw_mark<'a>(chart: &mut Chart<'a, '_>, panel: &Panel, mark: &Mark) -> Resul
                 } else {
                     chart.draw_series([PathElement::new(part, style)])?;
                 }
+            }
+        }
+        Mark::Cloud { points, color, width, opacity } => {
+            let style = rgb(*color).mix(*opacity).stroke_width(pixels(*width));
+            for part in inside(points.iter().map(place)) {
+                chart.draw_series([PathElement::new(part, style)])?;
             }
         }
         Mark::Area { points, color, opacity } => {
@@ -216,6 +235,12 @@ fn draw_mark<'a>(chart: &mut Chart<'a, '_>, panel: &Panel, mark: &Mark) -> Resul
                     Marker::Circle => chart.draw_series([Circle::new(at, size, color.filled())])?,
                     Marker::Triangle => chart.draw_series([TriangleMarker::new(at, size * 5 / 4, color.filled())])?,
                     Marker::Cross => chart.draw_series([Cross::new(at, size, color.stroke_width(pixels(1.2)))])?,
+                    Marker::Ring => chart.draw_series([Circle::new(at, size, color.stroke_width(pixels(1.2)))])?,
+                    Marker::Square => {
+                        let half = (size * 9 / 10) as i32;
+                        let square = Rectangle::new([(-half, -half), (half, half)], color.filled());
+                        chart.draw_series([EmptyElement::at(at) + square])?
+                    }
                 };
             }
         }
@@ -272,10 +297,23 @@ mod tests {
         let dot = |at| Mark::dot(at, Color::of(8), Marker::of(8), 2.0, 0.5);
         let hole = vec![(0.0, 0.0), (1.0, f64::NAN), (2.0, 2.0), (f64::INFINITY, 1.0)];
         let area = Mark::Area { points: hole.clone(), color: Color::of(1), opacity: 0.2 };
+        let cloud = Mark::Cloud { points: hole.clone(), color: Color::of(2), width: 0.5, opacity: 0.2 };
+        let others = [Marker::Square, Marker::Ring].map(|marker| Mark::dot((1.0, 0.5), Color::of(0), marker, 2.0, 1.0));
         let panel = Panel {
             x: Axis::over("<b>&\"x", [0.0, 2.0], 5),
             y: Axis::over("y", [f64::NAN], 5),
-            marks: vec![line(hole), line(vec![]), line(vec![(1.0, 1.0)]), area, dot((1.0, 0.5)), dot((f64::NAN, 9.0))],
+            marks: [
+                line(hole),
+                line(vec![]),
+                line(vec![(1.0, 1.0)]),
+                area,
+                cloud,
+                dot((1.0, 0.5)),
+                dot((f64::NAN, 9.0)),
+            ]
+            .into_iter()
+            .chain(others)
+            .collect(),
             remark: "".into(),
         };
         let svg = svg(&[panel], 1, (300, 200)).unwrap();
@@ -294,7 +332,7 @@ mod tests {
             let after = drawn.split("<circle ").skip(1).map(|text| text.split(&format!("{name}=\"")).nth(1).unwrap());
             after.map(|text| text.split('"').next().unwrap().parse().unwrap()).collect()
         };
-        let frame = Frame::of((550, 400));
+        let frame = Frame::of(&Axis::from_zero("y", 1.0, 4), (550, 400));
         for (found, expected) in [(at("cx"), [frame.left, frame.right]), (at("cy"), [frame.bottom, frame.top])] {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 8.0), "{found:?} {expected:?}");
         }

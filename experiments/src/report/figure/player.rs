@@ -69,12 +69,6 @@ pub(crate) struct Drawn {
     pub(crate) frames: Vec<(String, Vec<String>)>,
 }
 
-/// Where the axes are in a picture of a player: left, right, top, bottom, in the units of its SVG.
-pub(crate) fn panel_frame(size: (u32, u32)) -> [f64; 4] {
-    let panel::Frame { left, right, top, bottom } = panel::Frame::of(size);
-    [left, right, top, bottom]
-}
-
 impl Normal {
     /// Component k in column i, or in columns i and j.
     pub(super) fn new(mixture: &Mixture, k: usize, i: usize, j: Option<usize>) -> Self {
@@ -98,6 +92,14 @@ impl Player {
     /// The sizes of both pictures, in pixels.
     pub(crate) const DATA: (u32, u32) = (550, 400);
     pub(crate) const PROGRESS: (u32, u32) = (550, 150);
+
+    /// Where the axes of both pictures are: left, right, top, bottom, in the units of their SVG.
+    pub(crate) fn places(&self) -> [[f64; 4]; 2] {
+        [(&self.data.y, Self::DATA), (&self.progress.y, Self::PROGRESS)].map(|(y, size)| {
+            let panel::Frame { left, right, top, bottom } = panel::Frame::of(y, size);
+            [left, right, top, bottom]
+        })
+    }
 
     /// Draws the pictures and the paths of all frames.
     ///
@@ -133,7 +135,7 @@ impl Player {
     }
 
     fn ellipse(&self, normal: &Normal) -> String {
-        let frame = panel::Frame::of(Self::DATA);
+        let frame = panel::Frame::of(&self.data.y, Self::DATA);
         let axes = (&self.data.x, &self.data.y);
         let (x, y) = (frame.across(axes.0.place(normal.mean.0)), frame.up(axes.1.place(normal.mean.1)));
         // Of the picture to one of the columns; the second is negative, since it points down.
@@ -167,7 +169,7 @@ impl Player {
 
     /// The weighted density of each component, and last that of the mixture.
     fn curves(&self, moment: &Moment, k: usize) -> Vec<String> {
-        let frame = panel::Frame::of(Self::DATA);
+        let frame = panel::Frame::of(&self.data.y, Self::DATA);
         let (low, high) = self.data.x.ends();
         let xs = (0..=PLACES).map(|i| low + (high - low) * i as f64 / PLACES as f64);
         let curve = |density: &dyn Fn(f64) -> f64| {
@@ -189,7 +191,7 @@ impl Player {
 
     /// A line across the progress, with a ring where it stands.
     fn cursor(&self, at: Point) -> String {
-        let frame = panel::Frame::of(Self::PROGRESS);
+        let frame = panel::Frame::of(&self.progress.y, Self::PROGRESS);
         let (x, y) = (frame.across(self.progress.x.place(at.0)), frame.up(self.progress.y.place(at.1)));
         let line = format!("M{x:.0} {:.0}V{:.0}", frame.bottom, frame.top);
         // Eight units are a pixel.
@@ -241,7 +243,7 @@ mod tests {
         let mixture = Mixture::new(vec![1.0], vec![vec![2.0, -3.0]], vec![matrix.clone()]).unwrap();
         let player = player(&mixture, false);
         let drawn = player.drawn().unwrap();
-        let (frame, (low, high)) = (panel::Frame::of(Player::DATA), player.data.x.ends());
+        let (frame, (low, high)) = (panel::Frame::of(&player.data.y, Player::DATA), player.data.x.ends());
         let width = high - low;
         let back = |x: f64, y: f64| {
             let place =
