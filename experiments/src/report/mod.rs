@@ -5,6 +5,7 @@ mod names;
 mod numbers;
 pub(crate) mod page;
 mod pages;
+mod parameters;
 mod posteriors;
 mod render;
 mod selection;

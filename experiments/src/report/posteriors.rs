@@ -45,7 +45,7 @@ fn sampled(outcome: &Outcome) -> impl Iterator<Item = (&FitResult, &GibbsDetail)
     outcome.fits.iter().filter_map(|fit| Some((fit, fit.gibbs.as_ref()?)))
 }
 
-fn evidences(outcome: &Outcome) -> TextTable {
+pub(super) fn evidences(outcome: &Outcome) -> TextTable {
     let row = |fit: &FitResult, found: &EvidenceFound| {
         let mut row = vec![fit.name.clone(), model(fit), found.method().to_owned()];
         row.extend(match &found.result {
@@ -70,7 +70,7 @@ fn evidences(outcome: &Outcome) -> TextTable {
     }
 }
 
-fn numbers_of_components(experiment: &Experiment, outcome: &Outcome) -> Vec<TextTable> {
+pub(super) fn numbers_of_components(experiment: &Experiment, outcome: &Outcome) -> Vec<TextTable> {
     let prior = experiment.prior_of_k;
     let groups = components::compare(&outcome.fits, prior);
     let several = groups.len() > 1;
@@ -103,7 +103,7 @@ fn numbers_of_components(experiment: &Experiment, outcome: &Outcome) -> Vec<Text
 /// Sizes of clusters beyond these are not listed.
 const MOST_SIZES: usize = 12;
 
-fn partitions(experiment: &Experiment, outcome: &Outcome) -> TextTable {
+pub(super) fn partitions(experiment: &Experiment, outcome: &Outcome) -> TextTable {
     let labels = experiment.data.labels.as_ref();
     let row = |(fit, gibbs): (&FitResult, &GibbsDetail)| {
         let found = gibbs.partition()?;
@@ -131,7 +131,7 @@ fn partitions(experiment: &Experiment, outcome: &Outcome) -> TextTable {
 /// Predictive checks beyond these are left to `summary.json`.
 const MOST_CHECKS: usize = 300;
 
-fn predictive_checks(experiment: &Experiment, outcome: &Outcome, listed: Listed) -> TextTable {
+pub(super) fn predictive_checks(experiment: &Experiment, outcome: &Outcome, listed: Listed) -> TextTable {
     let columns = &experiment.data.columns;
     let row = |fit: &FitResult, check: &Check| {
         let spread = |Spread { q5, q50, q95 }: Spread| match q5 == q95 {
@@ -163,7 +163,7 @@ fn predictive_checks(experiment: &Experiment, outcome: &Outcome, listed: Listed)
 }
 
 /// A statistic with the names of its columns.
-fn statistic(statistic: &Statistic, columns: &[String]) -> String {
+pub(super) fn statistic(statistic: &Statistic, columns: &[String]) -> String {
     let of = |what: &str, column: &usize| match columns {
         [_] => what.to_owned(),
         _ => format!("{what} of {}", columns[*column]),
@@ -185,7 +185,7 @@ fn statistic(statistic: &Statistic, columns: &[String]) -> String {
     }
 }
 
-fn accuracies(outcome: &Outcome) -> TextTable {
+pub(super) fn accuracies(outcome: &Outcome) -> TextTable {
     let row = |(fit, gibbs): (&FitResult, &GibbsDetail)| {
         let accuracy = gibbs.accuracy.as_ref()?.as_ref().ok()?;
         let with_error = |x: f64, se: f64| format!("{} \u{b1} {}", short(x), short(se));
@@ -213,7 +213,7 @@ fn accuracies(outcome: &Outcome) -> TextTable {
     }
 }
 
-fn held_out(experiment: &Experiment, outcome: &Outcome) -> TextTable {
+pub(super) fn held_out(experiment: &Experiment, outcome: &Outcome) -> TextTable {
     let rows = experiment.data.held_out.as_ref().map_or(0, |rows| rows.data.n());
     let row = |fit: &FitResult| {
         let score = fit.held_out.as_ref()?.as_ref().ok()?;
@@ -230,7 +230,7 @@ fn held_out(experiment: &Experiment, outcome: &Outcome) -> TextTable {
     }
 }
 
-fn ladders(outcome: &Outcome) -> TextTable {
+pub(super) fn ladders(outcome: &Outcome) -> TextTable {
     let row = |(fit, gibbs): (&FitResult, &GibbsDetail)| {
         let (ladder, tempering) = (gibbs.ladder()?, gibbs.settings.tempering?);
         Some(vec![

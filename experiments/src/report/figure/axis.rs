@@ -37,7 +37,7 @@ impl Axis {
         Self { low, high, name: cut(name, LONGEST_NAME), ticks }
     }
 
-    /// An axis for things, the first at the top or at the right: thing i is at -i, from half a place before to half a place
+    /// A vertical axis for things, the first at the top: thing i is at -i, from half a place before to half a place
     /// behind.
     pub(super) fn of_things(name: &str, things: impl IntoIterator<Item = String>) -> Self {
         let ticks: Vec<(f64, String)> = things.into_iter().enumerate().map(|(i, thing)| (-(i as f64), thing)).collect();

@@ -1,19 +1,22 @@
-//! One dimension: a histogram of the data, the density of each fit and of the truth, the posterior of the density.
+//! One dimension: a histogram of the data with its rows, the density of each fit and of the truth, the posterior of the
+//! density, and the components of the estimates.
 
 use gmm_core::{Data, Mixture};
+use gmm_em::Objective;
 use gmm_mcmc::Draws;
 use gmm_mcmc::diagnostics::quantile;
 
 use super::axis::Axis;
 use super::clip::Point;
-use super::palette::{Color, DATA, TRUTH};
+use super::palette::{Color, DATA, Marker, TRUTH};
 use super::panel::{Mark, Panel};
 use super::picture::Picture;
-use super::{held, range, stride};
+use super::{chosen_draws, held, range, stride};
 
 use crate::experiment::DataSet;
 use crate::fitted::FitResult;
-use crate::report::page::{Figure, Key, KeyKind};
+use crate::report::numbers::short;
+use crate::report::page::{Figure, Key, KeyKind, Table, number};
 
 const SIZE: (u32, u32) = (1120, 440);
 /// Draws that the posterior of the density is computed from.
@@ -25,14 +28,29 @@ const MOST_ROWS: usize = 100_000;
 /// Curves may be this much higher than the histogram before they are cut.
 pub(super) const HEADROOM: f64 = 3.0;
 
+/// Rows that are marked below the histogram.
+const MOST_MARKED: usize = 500;
+/// The height of the second figure.
+const LOW: (u32, u32) = (1120, 340);
+
 /// The density of a fit, with a band where there is a posterior.
 struct Curve {
     density: Vec<f64>,
     band: Option<(Vec<f64>, Vec<f64>)>,
 }
 
-/// The figure of all fits.
-pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Figure {
+/// What both figures share.
+struct Ground {
+    x: Axis,
+    y: Axis,
+    places: Vec<f64>,
+    bars: Vec<(f64, f64, f64)>,
+    /// Whether curves leave the frame at the top.
+    is_cut: bool,
+}
+
+/// The mixtures of all fits, and the components of some.
+pub(super) fn figures(data: &DataSet, fits: &[FitResult]) -> Vec<Figure> {
     let name = data.columns.first().map_or("x", String::as_str);
     let mixtures = || fits.iter().map(|fit| &fit.mixture).chain(&data.truth);
     let x = Axis::over(name, held(&data.data, 0, mixtures()), 10);
@@ -47,9 +65,25 @@ pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Figure {
     let highest = heights.copied().filter(|y| y.is_finite()).fold(highest_bar, f64::max);
     let is_cut = highest > HEADROOM * highest_bar;
     let y = Axis::from_zero("density", highest.min(HEADROOM * highest_bar), 6);
+    let ground = Ground { x, y, places, bars, is_cut };
+    vec![of_mixtures(data, fits, &ground, &curves, truth.as_deref()), of_components(data, fits, &ground)]
+}
 
-    let mut marks: Vec<Mark> = bars.iter().map(bar).collect();
-    let over = |ys: &[f64]| -> Vec<Point> { places.iter().copied().zip(ys.iter().copied()).collect() };
+impl Ground {
+    fn line(&self, heights: &[f64], color: Color, width: f64, dashed: bool) -> Mark {
+        let points = self.places.iter().copied().zip(heights.iter().copied()).collect();
+        Mark::Line { points, color, width, dashed }
+    }
+
+    fn panel(&self, marks: Vec<Mark>) -> Panel {
+        Panel { x: self.x.clone(), y: self.y.clone(), marks, remark: "".into() }
+    }
+}
+
+fn of_mixtures(data: &DataSet, fits: &[FitResult], ground: &Ground, curves: &[Curve], truth: Option<&[f64]>) -> Figure {
+    let mut marks: Vec<Mark> = ground.bars.iter().map(bar).collect();
+    marks.push(rug(&data.data, &ground.y));
+    let over = |ys: &[f64]| -> Vec<Point> { ground.places.iter().copied().zip(ys.iter().copied()).collect() };
     for (i, curve) in curves.iter().enumerate() {
         if let Some((low, high)) = &curve.band {
             let mut points = over(low);
@@ -60,27 +94,106 @@ pub(super) fn figure(data: &DataSet, fits: &[FitResult]) -> Figure {
     for (i, curve) in curves.iter().enumerate() {
         // The first lines are the widest: where curves agree, the ones below show at the edges.
         let width = 1.5 + 2.5 * (fits.len() - 1 - i) as f64 / fits.len() as f64;
-        marks.push(Mark::Line { points: over(&curve.density), color: Color::of(i), width, dashed: false });
+        marks.push(ground.line(&curve.density, Color::of(i), width, false));
     }
-    if let Some(truth) = &truth {
-        marks.push(Mark::Line { points: over(truth), color: TRUTH, width: 1.5, dashed: true });
-    }
-    let panel = Panel { x, y, marks, remark: "".into() };
+    marks.extend(truth.map(|truth| ground.line(truth, TRUTH, 1.5, true)));
+    let panel = ground.panel(marks);
     Figure {
         picture: Picture::panels(vec![panel], 1, SIZE),
         title: "Densities".to_owned(),
-        caption: caption(data, fits, is_cut),
+        caption: caption(data, fits, ground.is_cut),
         legend: legend(fits, truth.is_some()),
+        table: Some(bars_in_numbers(&ground.bars, data.data.n())),
+    }
+}
+
+/// The histogram in numbers.
+fn bars_in_numbers(bars: &[(f64, f64, f64)], n: usize) -> Table {
+    let row = |(left, right, height): &(f64, f64, f64)| {
+        let rows = (height * (right - left) * n as f64).round();
+        [short(*left), short(*right), format!("{rows}"), short(*height)].map(number).into()
+    };
+    Table {
+        header: ["from", "to", "rows", "density"].map(number).into(),
+        rows: bars.iter().map(row).collect(),
+        ..Table::default()
+    }
+}
+
+/// The components of one fit of each kind, each by its weight.
+fn of_components(data: &DataSet, fits: &[FitResult], ground: &Ground) -> Figure {
+    let of = |objective| {
+        let of_objective =
+            move |(_, fit): &(usize, &FitResult)| fit.point.as_ref().is_some_and(|point| point.objective == objective);
+        fits.iter().enumerate().find(of_objective)
+    };
+    let sampled = fits.iter().enumerate().find(|(_, fit)| fit.gibbs.is_some());
+    let shown = [of(Objective::Likelihood), of(Objective::Posterior), sampled];
+    let mut marks: Vec<Mark> = ground.bars.iter().map(bar).collect();
+    let mut legend = vec![Key::new(KeyKind::Area, DATA, "data")];
+    for (i, fit) in shown.into_iter().flatten() {
+        let color = Color::of(i);
+        let width = 1.0 + 1.5 * (fits.len() - 1 - i) as f64 / fits.len() as f64;
+        let all = weighted(&fit.mixture, &ground.places);
+        marks.extend(all.iter().map(|heights| ground.line(heights, color, width, false)));
+        marks.extend(peaks(&fit.mixture, i));
+        let what = if fit.gibbs.is_some() { ", posterior means" } else { "" };
+        let sign = Marker::of_line(i).sign().into();
+        legend.push(Key { sign, ..Key::new(KeyKind::Dot, color, format!("{}{what}", fit.name)) });
+    }
+    if let Some(truth) = &data.truth {
+        marks.extend(weighted(truth, &ground.places).iter().map(|heights| ground.line(heights, TRUTH, 1.2, true)));
+        legend.push(Key::new(KeyKind::Dashed, TRUTH, "truth"));
+    }
+    let panel = ground.panel(marks);
+    Figure {
+        picture: Picture::panels(vec![panel], 1, LOW),
+        title: "Components".to_owned(),
+        caption: "The density of each component times its weight, with a sign at its mean: of the first maximum-likelihood \
+            estimate, the first mode of the posterior and the first posterior means among the fits. The numbers are in the \
+            tables of parameters."
+            .to_owned(),
+        legend,
         table: None,
     }
+}
+
+/// Of each component its density times its weight.
+fn weighted(mixture: &Mixture, places: &[f64]) -> Vec<Vec<f64>> {
+    let of = |normal: Normal| places.iter().map(|x| normal.density(*x)).collect();
+    normals_of(mixture).into_iter().map(of).collect()
+}
+
+fn normals_of(mixture: &Mixture) -> Vec<Normal> {
+    let variance = |k: usize| mixture.covariance(k).as_symmetric().get(0, 0);
+    (0..mixture.k()).map(|k| Normal::new(mixture.weights()[k], mixture.mean(k)[0], variance(k))).collect()
+}
+
+/// The tops of the components.
+fn peaks(mixture: &Mixture, place: usize) -> Option<Mark> {
+    let points = normals_of(mixture).into_iter().map(|normal| (normal.mean, normal.height)).collect();
+    let (color, marker) = (Color::of(place), Marker::of_line(place));
+    (mixture.k() > 0).then_some(Mark::Dots { points, color, marker, radius: 3.5, opacity: 1.0 })
+}
+
+/// A short line for each of some rows, evenly spaced in the file.
+fn rug(data: &Data, y: &Axis) -> Mark {
+    let top = 0.03 * y.ends().1;
+    let rows = data.values().iter().step_by(stride(data.n(), MOST_MARKED));
+    let points = rows.flat_map(|x| [(*x, 0.0), (*x, top), (f64::NAN, f64::NAN)]).collect();
+    Mark::Cloud { points, color: TRUTH, width: 0.6, opacity: 0.5 }
 }
 
 fn caption(data: &DataSet, fits: &[FitResult], is_cut: bool) -> String {
     let mut text =
         format!("Histogram of the data (n = {}), scaled to area 1, with the density of each fit", data.data.n());
     text.push_str(if data.truth.is_some() { " and of the truth (dashed)." } else { "." });
+    text.push_str(match stride(data.data.n(), MOST_MARKED) {
+        1 => " A line at the bottom for each row.",
+        _ => " Lines at the bottom for rows that are evenly spaced in the file.",
+    });
     if let Some(gibbs) = fits.iter().find_map(|fit| fit.gibbs.as_ref()) {
-        let draws = chosen(&gibbs.draws).len();
+        let draws = chosen_draws(&gibbs.draws, MOST_DRAWS).len();
         text.push_str(&format!(
             " Of a posterior: the mean of the density over evenly spaced draws ({draws}), which is the predictive \
              density, with its pointwise 90 % band."
@@ -158,7 +271,8 @@ fn density(mixture: &Mixture, places: &[f64]) -> Vec<f64> {
 
 fn curve(fit: &FitResult, places: &[f64]) -> Curve {
     let Some(gibbs) = &fit.gibbs else { return Curve { density: density(&fit.mixture, places), band: None } };
-    let draws: Vec<Vec<Normal>> = chosen(&gibbs.draws).into_iter().map(|(c, t)| normals(&gibbs.draws, c, t)).collect();
+    let chosen = chosen_draws(&gibbs.draws, MOST_DRAWS);
+    let draws: Vec<Vec<Normal>> = chosen.into_iter().map(|(c, t)| normals(&gibbs.draws, c, t)).collect();
     let (mut mean, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
     for x in places {
         let values: Vec<f64> = draws.iter().map(|draw| draw.iter().map(|normal| normal.density(*x)).sum()).collect();
@@ -169,13 +283,6 @@ fn curve(fit: &FitResult, places: &[f64]) -> Curve {
     Curve { density: mean, band: Some((low, high)) }
 }
 
-/// Evenly spaced draws, as chain and draw.
-fn chosen(draws: &Draws) -> Vec<(usize, usize)> {
-    let (n_chains, n_draws) = (draws.chains().len(), draws.n_draws());
-    let all = n_chains * n_draws;
-    (0..all).step_by(stride(all, MOST_DRAWS)).map(|i| (i / n_draws, i % n_draws)).collect()
-}
-
 /// A weighted normal density.
 struct Normal {
     mean: f64,
@@ -184,6 +291,11 @@ struct Normal {
 }
 
 impl Normal {
+    fn new(weight: f64, mean: f64, variance: f64) -> Self {
+        let sd = variance.sqrt();
+        Self { mean, sd, height: weight / (sd * (2.0 * std::f64::consts::PI).sqrt()) }
+    }
+
     fn density(&self, x: f64) -> f64 {
         let z = (x - self.mean) / self.sd;
         self.height * (-0.5 * z * z).exp()
@@ -192,17 +304,26 @@ impl Normal {
 
 fn normals(draws: &Draws, chain: usize, draw: usize) -> Vec<Normal> {
     let row = draws.draw(chain, draw);
-    let normal = |k: usize| {
-        let sd = row.covariance(k, 0, 0).sqrt();
-        let height = row.weight(k) / (sd * (2.0 * std::f64::consts::PI).sqrt());
-        Normal { mean: row.mean(k, 0), sd, height }
-    };
-    (0..draws.model().k()).map(normal).collect()
+    (0..draws.model().k()).map(|k| Normal::new(row.weight(k), row.mean(k, 0), row.covariance(k, 0, 0))).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use gmm_core::Covariance;
+
     use super::*;
+
+    #[test]
+    fn components_add_up_to_their_mixture() {
+        let covariance = |v: f64| Covariance::full(&[[v]]).unwrap();
+        let mixture =
+            Mixture::new(vec![0.3, 0.7], vec![vec![-1.0], vec![2.0]], vec![covariance(0.25), covariance(4.0)]).unwrap();
+        let places = [-3.0, -1.0, 0.1, 5.0];
+        let components = weighted(&mixture, &places);
+        for (i, expected) in density(&mixture, &places).into_iter().enumerate() {
+            assert!((components[0][i] + components[1][i] - expected).abs() < 1e-15);
+        }
+    }
 
     #[test]
     fn the_histogram_has_area_one_for_any_spread() {

@@ -1,50 +1,129 @@
-//! Two dimensions and more: pairs of columns, coloured by component, with the ellipses of the components.
+//! Two dimensions and more: the rows in a plane, with the ellipses of the components.
 
 use gmm_core::{Data, Mixture};
 
 use super::axis::Axis;
 use super::clip::Point;
-use super::palette::{Color, Marker, TRUTH};
+use super::palette::{Color, DATA, Marker, TRUTH};
 use super::panel::{Mark, Panel};
 use super::picture::Picture;
-use super::{held, key_of_component, stride};
+use super::plane::{Normal2, Plane, Principal};
+use super::{chosen_draws, held, key_of_component, stride};
 
 use crate::experiment::DataSet;
 use crate::fitted::FitResult;
-use crate::report::page::{Figure, Key, KeyKind};
+use crate::posterior::GibbsDetail;
+use crate::report::numbers::short;
+use crate::report::page::{Figure, Key, KeyKind, Table, number, word};
 use crate::report::terminal::model;
 
-/// Columns that are shown in pairs.
+/// Columns up to which all pairs are shown, else principal components.
 const MOST_COLUMNS: usize = 4;
 /// Entries of the legend.
 const MOST_KEYS: usize = 21;
+/// Loadings that a caption names.
+const MOST_LOADINGS: usize = 6;
 /// What the ellipses hold of a component.
 const LEVELS: [f64; 2] = [0.5, 0.9];
-/// Corners of an ellipse.
+/// Corners of an ellipse; fewer for one of many.
 const CORNERS: usize = 96;
+const FEW_CORNERS: usize = 48;
+/// Draws of a posterior whose ellipses are drawn, and their ellipses.
+const MOST_DRAWS: usize = 40;
+const MOST_ELLIPSES: usize = 240;
+/// Rows that are drawn, in one panel and in each of several.
+const MOST_ROWS: usize = 2000;
+const MOST_ROWS_OF_MANY: usize = 1000;
+const WIDE: (u32, u32) = (550, 430);
+const SMALL: (u32, u32) = (373, 310);
+const LARGE: (u32, u32) = (900, 640);
+
+/// A plane with the names of its axes.
+struct View {
+    plane: Plane,
+    names: [String; 2],
+    /// The columns, where they are two.
+    columns: Option<(usize, usize)>,
+}
+
+/// The planes in which data are shown, and what is said of them.
+struct Views {
+    views: Vec<View>,
+    words: String,
+}
+
+fn of_columns(data: &DataSet, pair: (usize, usize)) -> View {
+    let name = |column: usize| data.columns.get(column).cloned().unwrap_or_default();
+    View { plane: Plane::columns(data.data.d(), pair), names: [name(pair.0), name(pair.1)], columns: Some(pair) }
+}
+
+fn of_components(data: &DataSet) -> Option<Views> {
+    let found = Principal::of(&data.data)?;
+    let names = ["first", "second"].map(|which| format!("{which} principal component"));
+    let mut words =
+        "The plane of the first two principal components of the columns, each with mean 0 and standard deviation 1."
+            .to_owned();
+    for ((which, share), loadings) in ["first", "second"].iter().zip(found.explained).zip(&found.loadings) {
+        words.push_str(&format!(
+            " The {which} explains {:.1} % of their variance: {}.",
+            100.0 * share,
+            sum(data, loadings)
+        ));
+    }
+    Some(Views { views: vec![View { plane: found.plane, names, columns: None }], words })
+}
+
+/// The largest loadings with their columns.
+fn sum(data: &DataSet, loadings: &[f64]) -> String {
+    let mut order: Vec<usize> = (0..loadings.len()).collect();
+    order.sort_by(|a, b| loadings[*b].abs().total_cmp(&loadings[*a].abs()));
+    let named = |i: &usize| format!("{:+.2} {}", loadings[*i], data.columns.get(*i).map_or("", String::as_str));
+    let named: Vec<String> = order.iter().take(MOST_LOADINGS).map(named).collect();
+    let more = if loadings.len() > MOST_LOADINGS { " and smaller ones" } else { "" };
+    format!("{}{more}", named.join(", "))
+}
+
+/// All pairs of few columns, else principal components; the first two columns where there are none.
+fn views(data: &DataSet) -> Views {
+    let d = data.data.d();
+    let pairs = || (0..d).flat_map(|i| (i + 1..d).map(move |j| (i, j)));
+    let first = || Views { views: vec![of_columns(data, (0, 1))], words: format!("The first two of {d} columns.") };
+    match d <= MOST_COLUMNS {
+        true => Views { views: pairs().map(|pair| of_columns(data, pair)).collect(), words: String::new() },
+        false => of_components(data).unwrap_or_else(first),
+    }
+}
 
 /// The figure of one fit.
 pub(super) fn figure(data: &DataSet, fit: &FitResult) -> Figure {
-    let (n, d) = (data.data.n(), data.data.d());
-    let shown = d.min(MOST_COLUMNS);
-    let pairs: Vec<(usize, usize)> = (0..shown).flat_map(|i| (i + 1..shown).map(move |j| (i, j))).collect();
-    let (columns, size, ticks) = if pairs.len() == 1 { (1, (550, 430), (6, 7)) } else { (3, (373, 310), (4, 5)) };
-    let step = stride(n, if pairs.len() > 3 { 1000 } else { 2000 });
-    let panels: Vec<Panel> = pairs.iter().map(|pair| panel(data, fit, *pair, ticks, step)).collect();
-
+    let n = data.data.n();
+    let Views { views, words } = views(data);
+    let (columns, size, ticks) = if views.len() == 1 { (1, WIDE, (6, 7)) } else { (3, SMALL, (4, 5)) };
+    let step = stride(n, if views.len() > 3 { MOST_ROWS_OF_MANY } else { MOST_ROWS });
+    let panels: Vec<Panel> = views.iter().map(|view| panel(data, fit, view, ticks, step)).collect();
     let mut caption = format!("{}{}.", model(fit), if fit.gibbs.is_some() { ", posterior means" } else { "" });
-    if step > 1 {
-        caption.push_str(&format!(" {} of {n} rows drawn, evenly spaced in the file.", n.div_ceil(step)));
-    }
-    if d > shown {
-        caption.push_str(&format!(" The first {shown} of {d} columns."));
-    }
+    push(&mut caption, &rows_drawn(n, step));
+    push(&mut caption, &words);
     Figure {
         picture: Picture::panels(panels, columns, size),
         title: fit.name.clone(),
         caption,
         legend: legend(fit, data.truth.is_some()),
         table: None,
+    }
+}
+
+fn push(text: &mut String, sentence: &str) {
+    if !sentence.is_empty() {
+        text.push(' ');
+        text.push_str(sentence);
+    }
+}
+
+fn rows_drawn(n: usize, step: usize) -> String {
+    match step {
+        1 => String::new(),
+        _ => format!("{} of {n} rows drawn, evenly spaced in the file.", n.div_ceil(step)),
     }
 }
 
@@ -58,31 +137,44 @@ fn legend(fit: &FitResult, truth: bool) -> Vec<Key> {
     legend
 }
 
-fn panel(data: &DataSet, fit: &FitResult, (i, j): (usize, usize), ticks: (usize, usize), step: usize) -> Panel {
-    let axis = |column: usize, n_ticks: usize| {
-        let values = held(&data.data, column, std::iter::once(&fit.mixture));
-        Axis::over(data.columns.get(column).map_or("", String::as_str), values, n_ticks)
+/// The axes of a plane, which hold the rows.
+fn axes(data: &DataSet, view: &View, mixture: &Mixture, ticks: (usize, usize), step: usize) -> (Axis, Axis) {
+    let axis = |name: &str, column: Option<usize>, of: &dyn Fn(&[f64]) -> f64, n_ticks: usize| match column {
+        Some(column) => Axis::over(name, held(&data.data, column, std::iter::once(mixture)), n_ticks),
+        None => Axis::over(name, data.data.rows().step_by(step).map(of), n_ticks),
     };
-    let mut marks = points(&data.data, fit, (i, j), step);
-    for k in 0..fit.mixture.k() {
-        for level in LEVELS {
-            let points = ellipse(&fit.mixture, k, (i, j), level);
-            marks.push(Mark::Line { points, color: Color::of(k).darker(), width: 1.6, dashed: false });
-        }
-    }
-    if let Some(truth) = &data.truth {
-        for (k, level) in (0..truth.k()).flat_map(|k| LEVELS.map(|level| (k, level))) {
-            let points = ellipse(truth, k, (i, j), level);
-            marks.push(Mark::Line { points, color: TRUTH, width: 1.2, dashed: true });
-        }
-    }
-    Panel { x: axis(i, ticks.0), y: axis(j, ticks.1), marks, remark: "".into() }
+    let Plane { x, y } = &view.plane;
+    (
+        axis(&view.names[0], view.columns.map(|pair| pair.0), &|row| x.of(row), ticks.0),
+        axis(&view.names[1], view.columns.map(|pair| pair.1), &|row| y.of(row), ticks.1),
+    )
 }
 
-fn points(data: &Data, fit: &FitResult, (i, j): (usize, usize), step: usize) -> Vec<Mark> {
+fn panel(data: &DataSet, fit: &FitResult, view: &View, ticks: (usize, usize), step: usize) -> Panel {
+    let mut marks = points(&data.data, fit, &view.plane, step);
+    for (k, normal) in view.plane.components(&fit.mixture).iter().enumerate() {
+        marks.extend(ellipses(normal, Color::of(k).darker(), 1.6));
+    }
+    marks.extend(data.truth.iter().flat_map(|truth| of_truth(&view.plane, truth)));
+    let (x, y) = axes(data, view, &fit.mixture, ticks, step);
+    Panel { x, y, marks, remark: "".into() }
+}
+
+fn ellipses(normal: &Normal2, color: Color, width: f64) -> impl Iterator<Item = Mark> {
+    let line = move |level: f64| Mark::Line { points: normal.ellipse(level, CORNERS), color, width, dashed: false };
+    LEVELS.into_iter().map(line)
+}
+
+fn of_truth(plane: &Plane, truth: &Mixture) -> Vec<Mark> {
+    let line = |points: Vec<Point>| Mark::Line { points, color: TRUTH, width: 1.2, dashed: true };
+    let normals = plane.components(truth);
+    normals.iter().flat_map(|normal| LEVELS.map(|level| line(normal.ellipse(level, CORNERS)))).collect()
+}
+
+fn points(data: &Data, fit: &FitResult, plane: &Plane, step: usize) -> Vec<Mark> {
     let mut of_components = vec![Vec::new(); fit.mixture.k()];
     for (row, label) in data.rows().zip(&fit.classification).step_by(step) {
-        of_components[usize::from(*label)].push((row[i], row[j]));
+        of_components[usize::from(*label)].push(plane.of(row));
     }
     let dots = |(points, k): (Vec<Point>, usize)| Mark::Dots {
         points,
@@ -94,37 +186,104 @@ fn points(data: &Data, fit: &FitResult, (i, j): (usize, usize), step: usize) -> 
     of_components.into_iter().zip(0..).filter(|(points, _)| !points.is_empty()).map(dots).collect()
 }
 
-/// The ellipse that holds a share of the marginal of component k in columns i and j: all points at the Mahalanobis
-/// distance whose square is the quantile of a chi-square with two degrees of freedom, `-2 ln(1 - share)`.
-fn ellipse(mixture: &Mixture, k: usize, (i, j): (usize, usize), share: f64) -> Vec<Point> {
-    let (mean, covariance) = (mixture.mean(k), mixture.covariance(k).as_symmetric());
-    let radius = (-2.0 * (1.0 - share).ln()).sqrt();
-    let first = covariance.get(i, i).sqrt();
-    let shared = if first > 0.0 { covariance.get(i, j) / first } else { 0.0 };
-    let second = (covariance.get(j, j) - shared * shared).max(0.0).sqrt();
-    let corner = |c: usize| {
-        let (sin, cos) = (2.0 * std::f64::consts::PI * c as f64 / CORNERS as f64).sin_cos();
-        (mean[i] + radius * first * cos, mean[j] + radius * (shared * cos + second * sin))
-    };
-    (0..=CORNERS).map(corner).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use gmm_core::Covariance;
-
-    use super::*;
-
-    #[test]
-    fn all_points_of_an_ellipse_are_at_its_distance() {
-        let matrix = [[2.0, 0.3, -0.9], [0.3, 1.0, 0.1], [-0.9, 0.1, 3.0]];
-        let full = Covariance::full(&matrix).unwrap();
-        let mixture = Mixture::new(vec![1.0], vec![vec![5.0, -1.0, 2.0]], vec![full]).unwrap();
-        let marginal = Covariance::full(&[[2.0, -0.9], [-0.9, 3.0]]).unwrap();
-        // qchisq(0.9, 2) in R.
-        let quantile = 4.605170185988091;
-        for (x, y) in ellipse(&mixture, 0, (0, 2), 0.9) {
-            assert!((marginal.squared_distance(&[x, y], &[5.0, 2.0]) - quantile).abs() < 1e-12);
+/// The fits of each model together, where there is more to see than in the figure of one fit: several fits, or a posterior.
+pub(super) fn together(data: &DataSet, fits: &[FitResult]) -> Vec<Figure> {
+    let mut models: Vec<Vec<&FitResult>> = Vec::new();
+    for fit in fits {
+        let same = |other: &&FitResult| other.mixture.k() == fit.mixture.k() && model(other) == model(fit);
+        match models.iter_mut().find(|group| group.iter().any(same)) {
+            Some(group) => group.push(fit),
+            None => models.push(vec![fit]),
         }
     }
+    models.retain(|group| group.len() > 1 || group.iter().any(|fit| fit.gibbs.is_some()));
+    models.iter().filter_map(|group| overlay(data, group)).collect()
+}
+
+fn overlay(data: &DataSet, fits: &[&FitResult]) -> Option<Figure> {
+    let first = fits.first()?;
+    let found = match data.data.d() {
+        2 => Views { views: vec![of_columns(data, (0, 1))], words: String::new() },
+        _ => of_components(data)?,
+    };
+    let view = found.views.first()?;
+    let n = data.data.n();
+    let step = stride(n, MOST_ROWS);
+    let rows = data.data.rows().step_by(step).map(|row| view.plane.of(row)).collect();
+    let mut marks = vec![Mark::Dots { points: rows, color: DATA, marker: Marker::Circle, radius: 2.0, opacity: 0.8 }];
+    let mut n_draws = 0;
+    for (i, fit) in fits.iter().enumerate() {
+        if let Some(gibbs) = &fit.gibbs {
+            let draws = chosen_draws(&gibbs.draws, MOST_DRAWS.min(MOST_ELLIPSES / fit.mixture.k().max(1)).max(1));
+            n_draws = draws.len();
+            marks.push(cloud(gibbs, &draws, &view.plane, Color::of(i)));
+        }
+    }
+    let mut legend = vec![Key { sign: "\u{25cf}".into(), ..Key::new(KeyKind::Dot, DATA, "rows") }];
+    let mut table = Table { header: [vec![word("fit")], numbers_of(&view.names)].concat(), ..Table::default() };
+    for (i, fit) in fits.iter().enumerate() {
+        let color = Color::of(i);
+        // The first lines are the widest: where fits agree, the ones below show at the edges.
+        let width = 1.2 + 1.8 * (fits.len() - 1 - i) as f64 / fits.len() as f64;
+        let normals = view.plane.components(&fit.mixture);
+        marks.extend(normals.iter().flat_map(|normal| ellipses(normal, color, width)));
+        let points = normals.iter().map(|normal| normal.mean).collect();
+        marks.push(Mark::Dots { points, color, marker: Marker::of_line(i), radius: 4.0, opacity: 1.0 });
+        let what = if fit.gibbs.is_some() { " (posterior means)" } else { "" };
+        let sign = Marker::of_line(i).sign().into();
+        legend.push(Key { sign, ..Key::new(KeyKind::Dot, color, format!("{}{what}", fit.name)) });
+        table.rows.extend(normals.iter().map(|normal| numbers(&fit.name, normal)));
+    }
+    if let Some(truth) = &data.truth {
+        marks.extend(of_truth(&view.plane, truth));
+        legend.push(Key::new(KeyKind::Dashed, TRUTH, "truth"));
+        table.rows.extend(view.plane.components(truth).iter().map(|normal| numbers("truth", normal)));
+    }
+    let (x, y) = axes(data, view, &first.mixture, (9, 9), step);
+    let mut caption =
+        "Ellipses hold 50 % and 90 % of each component; their centres have the sign of the fit.".to_owned();
+    if n_draws > 0 {
+        push(
+            &mut caption,
+            &format!(
+                "Thin lines: the 90 % ellipses in {n_draws} evenly spaced draws of each posterior, after relabelling."
+            ),
+        );
+    }
+    push(&mut caption, &rows_drawn(n, step));
+    push(&mut caption, &found.words);
+    Some(Figure {
+        picture: Picture::panels(vec![Panel { x, y, marks, remark: "".into() }], 1, LARGE),
+        title: format!("All fits of {}", model(first)),
+        caption,
+        legend,
+        table: Some(table),
+    })
+}
+
+fn numbers_of([x, y]: &[String; 2]) -> Vec<crate::report::page::Cell> {
+    let named = [x.clone(), y.clone(), format!("sd of {x}"), format!("sd of {y}"), "correlation".to_owned()];
+    named.map(number).into()
+}
+
+fn numbers(name: &str, normal: &Normal2) -> Vec<crate::report::page::Cell> {
+    let [xx, xy, yy] = normal.covariance;
+    let (x, y) = (xx.sqrt(), yy.sqrt());
+    let values = [normal.mean.0, normal.mean.1, x, y, xy / x / y];
+    std::iter::once(word(name)).chain(values.map(|value| number(short(value)))).collect()
+}
+
+/// The 90 % ellipses of all components in some draws.
+fn cloud(gibbs: &GibbsDetail, draws: &[(usize, usize)], plane: &Plane, color: Color) -> Mark {
+    let mut points = Vec::new();
+    let d = gibbs.draws.model().d();
+    for (chain, draw) in draws {
+        let row = gibbs.draws.draw(*chain, *draw);
+        for k in 0..gibbs.draws.model().k() {
+            let mean: Vec<f64> = (0..d).map(|i| row.mean(k, i)).collect();
+            points.extend(plane.normal(&mean, |i, j| row.covariance(k, i, j)).ellipse(LEVELS[1], FEW_CORNERS));
+            points.push((f64::NAN, f64::NAN));
+        }
+    }
+    Mark::Cloud { points, color, width: 0.6, opacity: 0.35 }
 }

@@ -8,7 +8,7 @@ use crate::report::figure;
 use crate::report::names::listed;
 use crate::report::numbers::ln;
 use crate::report::page::{Block, Notice, Page, Room, Table, Tone};
-use crate::report::posteriors::{self, Listed};
+use crate::report::posteriors::{self, Listed, TextTable};
 use crate::summary::Summary;
 
 /// What the words of a report depend on.
@@ -41,15 +41,20 @@ pub(crate) fn run_page(experiment: &Experiment, outcome: &Outcome, summary: &Sum
     if has.posterior {
         page.section("Point estimates beside the posterior", reconciliation(outcome, summary, has));
     }
-    for table in posteriors::tables(experiment, outcome, Listed::All) {
-        let mut table = Table::from(table);
-        let title = std::mem::take(&mut table.title);
-        page.section(title, vec![Block::Table(table)]);
-    }
-    page.section("Co-clustering", figures(Room::Half, figure::of_partitions(outcome)).into_iter().collect());
-    page.section("How they got there", figures(Room::Half, figure::of_progress(outcome)).into_iter().collect());
-    page.section("Optima", with_folded(points::modes(outcome), OPTIMA));
+    page.section("The chains", chains(outcome));
+    page.section("How point estimates got there", climbs(outcome));
     page.section("Near-singular events", with_folded(points::singularities(outcome), SINGULARITIES));
+    for (title, blocks) in evidence(experiment, outcome) {
+        page.section(title, blocks);
+    }
+    let together = figures(Room::Half, figure::of_partitions(outcome)).into_iter().collect();
+    page.section("Partition", below(posteriors::partitions(experiment, outcome), together));
+    let checked = figures(Room::Half, figure::of_checks(experiment, outcome)).into_iter().collect();
+    page.section("Predictive checks", below(posteriors::predictive_checks(experiment, outcome, Listed::All), checked));
+    let trusted = figures(Room::Half, figure::of_accuracies(outcome)).into_iter().collect();
+    page.section("Predictive accuracy", below(posteriors::accuracies(outcome), trusted));
+    let held_out = posteriors::held_out(experiment, outcome);
+    page.section(held_out.title.clone(), below(held_out, Vec::new()));
     page.section("Standard errors", Block::folded(points::standard_errors(outcome)));
     page.section("Posterior quantities", quantities(experiment, outcome, has));
     let code = Block::Code(config::to_ron(&experiment.config));
@@ -63,6 +68,47 @@ const OPTIMA: &str = "Where the restarts of each point estimate ended: restarts 
 const SINGULARITIES: &str = "Components that came close to a singularity of the likelihood, and what was done. Restarts, \
     iterations and components count from 0, components as the climb numbered them, not as the tables list them; eigenvalues \
     are those on data of unit standard deviations.";
+
+/// Blocks below a table that has rows, without its title, which is that of the section.
+fn below(table: TextTable, blocks: Vec<Block>) -> Vec<Block> {
+    let mut table = Table::from(table);
+    table.title.clear();
+    let has_rows = !table.rows.is_empty();
+    has_rows.then_some(Block::Table(table)).into_iter().chain(blocks).collect()
+}
+
+/// The chains, and the ladders of tempered ones.
+fn chains(outcome: &Outcome) -> Vec<Block> {
+    let mut blocks: Vec<Block> = figures(Room::Whole, figure::of_chains(outcome)).into_iter().collect();
+    let ladders = figures(Room::Half, figure::of_ladders(outcome));
+    let table = below(posteriors::ladders(outcome), ladders.into_iter().collect());
+    if !table.is_empty() {
+        blocks.push(Block::Heading("Tempering".to_owned()));
+        blocks.extend(table);
+    }
+    blocks
+}
+
+/// The climbs of all restarts, and the optima that they reached.
+fn climbs(outcome: &Outcome) -> Vec<Block> {
+    let drawn = figures(Room::Whole, figure::of_climbs(outcome));
+    let optima = with_folded(points::modes(outcome), OPTIMA);
+    let heading = (!optima.is_empty()).then(|| Block::Heading("Optima".to_owned()));
+    drawn.into_iter().chain(heading).chain(optima).collect()
+}
+
+/// The evidences, and each group of fits that differ in the number of components: title and blocks.
+fn evidence(experiment: &Experiment, outcome: &Outcome) -> Vec<(String, Vec<Block>)> {
+    let evidences = posteriors::evidences(outcome);
+    let mut sections = vec![(evidences.title.clone(), below(evidences, Vec::new()))];
+    let drawn = figure::of_numbers_of_components(experiment, outcome);
+    let tables = posteriors::numbers_of_components(experiment, outcome);
+    sections.extend(tables.into_iter().zip(drawn).map(|(table, figure)| {
+        let blocks = figures(Room::Whole, vec![figure]).into_iter().collect();
+        (table.title.clone(), below(table, blocks))
+    }));
+    sections
+}
 
 /// Folded tables below a paragraph; nothing without tables.
 fn with_folded(tables: Vec<Table>, text: &str) -> Vec<Block> {
@@ -99,16 +145,19 @@ fn fits(outcome: &Outcome, summary: &Summary, has: Has) -> Vec<Block> {
 }
 
 fn over_the_data(experiment: &Experiment, outcome: &Outcome, has: Has) -> Vec<Block> {
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Block> =
+        figures(Room::Whole, figure::of_fits_together(experiment, outcome)).into_iter().collect();
     let d = experiment.data.data.d();
     if d > 1 {
         let truth = if has.truth { "; those of the truth are dashed" } else { "" };
+        blocks.push(Block::Heading("Each fit".to_owned()));
         blocks.push(Block::Text(format!(
             "Rows are coloured by their most probable component. Ellipses hold 50 % and 90 % of the marginal distribution of \
-             each component in the two columns{truth}."
+             each component in the plane shown{truth}."
         )));
     }
-    blocks.extend(figures(if d == 2 { Room::Half } else { Room::Whole }, figure::of_fits(experiment, outcome)));
+    let room = if d == 2 || d > 4 { Room::Half } else { Room::Whole };
+    blocks.extend(figures(room, figure::of_each_fit(experiment, outcome)));
     blocks
 }
 
@@ -131,7 +180,8 @@ fn parameters(experiment: &Experiment, outcome: &Outcome, has: Has) -> Vec<Block
         );
     }
     let tables = tables::parameters(experiment, outcome).into_iter().map(Block::Table);
-    std::iter::once(Block::Text(text)).chain(tables).collect()
+    let drawn = figures(Room::Whole, figure::of_parameters(experiment, outcome));
+    drawn.into_iter().chain([Block::Text(text)]).chain(tables).collect()
 }
 
 fn comparison(summary: &Summary, has: Has) -> Vec<Block> {
@@ -155,7 +205,9 @@ fn reconciliation(outcome: &Outcome, summary: &Summary, has: Has) -> Vec<Block> 
         Below: the posterior probability below an estimate, with its Monte Carlo error. Se / sd: the standard error by the \
         observed information over the posterior standard deviation. With many rows of components far apart the points are the \
         median and the ratios 1.";
-    let mut blocks = with_folded(reconciled::tables(summary.reconciliation(), has.truth), text);
+    let drawn = figures(Room::Whole, figure::of_reconciliation(outcome, summary.reconciliation()));
+    let mut blocks: Vec<Block> = drawn.into_iter().collect();
+    blocks.extend(with_folded(reconciled::tables(summary.reconciliation(), has.truth), text));
     if let Some(alone) = reconciled::alone(outcome, summary.reconciliation()) {
         blocks.push(Block::Text(format!(
             "No such point estimate beside {alone}: add `Em()` and `Em(objective: Posterior)` with the same model and prior to the \

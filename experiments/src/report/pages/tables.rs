@@ -1,6 +1,6 @@
 //! The tables of the page: what stands in each cell, before it is markup.
 
-use gmm_core::{Mixture, Shape};
+use gmm_core::Mixture;
 use gmm_em::Objective;
 use gmm_mcmc::{Identifiability, Kind, QuantitySummary};
 
@@ -10,6 +10,7 @@ use crate::fitted::{FitResult, Outcome};
 use crate::report::figure::key_of_component;
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::report::page::{Cell, CellKind, Mark, Table, number, word};
+use crate::report::parameters::{Parameter, kinds};
 use crate::report::posteriors::{TextTable, held_out_difference};
 use crate::report::terminal::{ending, model};
 use crate::summary::Summary;
@@ -17,8 +18,6 @@ use crate::summary::Summary;
 /// Rows beyond these are left to `summary.json`.
 const MOST_PARAMETERS: usize = 300;
 const MOST_QUANTITIES: usize = 600;
-/// Columns up to which covariances are listed too.
-const MOST_COLUMNS: usize = 6;
 
 /// Two lines.
 fn stacked(text: String, aside: String) -> Cell {
@@ -169,60 +168,11 @@ fn parameters_of(experiment: &Experiment, outcome: &Outcome, k: usize) -> Table 
     }
 }
 
-/// A parameter of a component.
-#[derive(Debug, Clone, Copy)]
-enum Parameter {
-    Weight,
-    Mean(usize),
-    Deviation(usize),
-    Covariance(usize, usize),
-}
-
-impl Parameter {
-    fn value(self, mixture: &Mixture, component: usize) -> f64 {
-        let covariance = |i, j| mixture.covariance(component).as_symmetric().get(i, j);
-        match self {
-            Parameter::Weight => mixture.weights()[component],
-            Parameter::Mean(i) => mixture.mean(component)[i],
-            Parameter::Deviation(i) => covariance(i, i).sqrt(),
-            Parameter::Covariance(i, j) => covariance(i, j),
-        }
-    }
-
-    /// The quantity of a posterior that is this parameter, or its square.
-    fn quantity(self, c: usize) -> String {
-        match self {
-            Parameter::Weight => format!("weights[{c}]"),
-            Parameter::Mean(i) => format!("means[{c},{i}]"),
-            Parameter::Deviation(i) => format!("covariances[{c},{i},{i}]"),
-            Parameter::Covariance(i, j) => format!("covariances[{c},{i},{j}]"),
-        }
-    }
-}
-
-/// What is listed of each component, with the names of the columns.
-fn kinds(columns: &[String], fits: &[&FitResult]) -> Vec<(String, Parameter)> {
-    let d = columns.len();
-    let of = |what: &str, i: usize| if d > 1 { format!("{what} {}", columns[i]) } else { what.to_owned() };
-    let mut kinds = vec![("weight".to_owned(), Parameter::Weight)];
-    kinds.extend((0..d).map(|i| (of("mean", i), Parameter::Mean(i))));
-    kinds.extend((0..d).map(|i| (of("sd", i), Parameter::Deviation(i))));
-    if d <= MOST_COLUMNS && fits.iter().any(|fit| fit.model.shape() == Shape::Full) {
-        for (i, j) in (0..d).flat_map(|i| (i + 1..d).map(move |j| (i, j))) {
-            kinds.push((format!("covariance {}, {}", columns[i], columns[j]), Parameter::Covariance(i, j)));
-        }
-    }
-    kinds
-}
-
 fn estimate(fit: &FitResult, parameter: Parameter, component: usize, truth: Option<&Mixture>) -> Cell {
     let value = number(short(parameter.value(&fit.mixture, component)));
-    let name = parameter.quantity(component);
-    let Some((low, high)) = fit.interval(&fit.stored_name(&name)) else { return value };
-    let squared = matches!(parameter, Parameter::Deviation(_));
-    let show = |q: f64| short(if squared { q.max(0.0).sqrt() } else { q });
-    let aside = format!("[{}, {}]", show(low), show(high));
-    let mark = truth.and_then(|truth| fit.true_value(&name, truth)).map(|truth| covering((low, high), truth));
+    let Some((low, high)) = parameter.interval(fit, component) else { return value };
+    let aside = format!("[{}, {}]", short(low), short(high));
+    let mark = truth.and_then(|truth| parameter.truth(fit, component, truth)).map(|truth| covering((low, high), truth));
     Cell { aside, mark, ..value }
 }
 
