@@ -246,4 +246,26 @@ mod tests {
             assert!(choose(5000, &[0, 1, 2, 700, 3000, 4998], most).len() <= most);
         }
     }
+
+    #[test]
+    fn a_climb_that_is_left_is_as_if_it_had_not_been() {
+        let at = |mean: f64| {
+            let unit = gmm_core::Covariance::isotropic(1, 1.0).unwrap();
+            Mixture::new(vec![1.0], vec![vec![mean]], vec![unit]).unwrap()
+        };
+        let mut recorder = Recorder::of((0..5).collect());
+        let mut climb = |passed: usize, means: &[f64], leads_on: bool| {
+            for (iteration, mean) in means.iter().enumerate() {
+                recorder.see(passed, Step { iteration, objective: *mean, mixture: &at(*mean) });
+            }
+            if leads_on { recorder.keep() } else { recorder.leave() }
+        };
+        climb(0, &[0.0, 1.0], true);
+        climb(1, &[-5.0, -6.0, -7.0], false);
+        climb(1, &[2.0, 3.0], true);
+        climb(2, &[-8.0], false);
+        let frames = recorder.into_frames(1);
+        let found: Vec<_> = frames.iter().map(|f| (f.part, f.iteration, f.objective, f.mixture.mean(0)[0])).collect();
+        assert_eq!(found, [(0, 0, 0.0, 0.0), (0, 1, 1.0, 1.0), (1, 1, 2.0, 2.0), (1, 2, 3.0, 3.0)]);
+    }
 }
