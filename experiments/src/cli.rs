@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::report::{self, listed, terminal};
 use crate::report_files::{ReportError, rebuild};
 use crate::resolve::{LoadError, load};
-use crate::run::run;
+use crate::run::run_filmed;
 use crate::select::{SelectArgs, load_grid, select};
 use crate::summary::Summary;
 use crate::verify::{Plan, VerifyArgs, kept, verify};
@@ -362,7 +362,7 @@ fn run_one(experiment: &Experiment, folder: ResultsDir, args: &RunArgs) -> Resul
         if !args.quiet && !bars {
             say(&mut stderr, &format!("{place}: started"));
         }
-        let result = run(experiment, fit, &progress);
+        let result = run_filmed(experiment, fit, &progress);
         drop(progress);
         let line = match result {
             Ok(result) => {

@@ -55,6 +55,19 @@ pub struct FitResult {
     /// How well the rows are predicted that were held out, or why that is not known: at the estimate, or by the average over
     /// the draws of Gibbs sampling.
     pub held_out: Option<Result<LogScore, PredictiveError>>,
+    /// How it was learned, moment by moment, or why that is not known; `None` where nobody asked.
+    pub film: Option<Result<Vec<Seen>, String>>,
+}
+
+/// One moment of a fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Iterations of the climb or scans of the chain until then.
+    pub number: usize,
+    /// What is maximised there; of a chain the log posterior.
+    pub objective: f64,
+    /// Components as listed.
+    pub mixture: Mixture,
 }
 
 /// The methods of point estimates.

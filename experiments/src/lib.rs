@@ -20,6 +20,7 @@ mod resolve;
 
 mod posterior;
 
+mod film;
 mod fitted;
 mod run;
 mod warnings;
@@ -43,7 +44,7 @@ pub mod cli;
 
 pub use compare::{Comparison, compare};
 pub use experiment::{DataSet, Experiment, Fit, HeldOut, Labels, Method, Sampling};
-pub use fitted::{FailedFit, FitResult, Outcome, PointDetail, PointMethod};
+pub use fitted::{FailedFit, FitResult, Outcome, PointDetail, PointMethod, Seen};
 pub use posterior::{EvidenceFound, GibbsDetail, GibbsSeconds, PartitionFound};
 pub use resolve::{LoadError, load, resolve};
 pub use run::run;

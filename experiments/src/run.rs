@@ -12,6 +12,7 @@ use gmm_mcmc::predictive::{Checks, LogScore, predictive_accuracy, predictive_che
 use gmm_mcmc::{Draws, LabelError, PartitionLoss, PartitionSearch, Relabelling, levels, sample};
 
 use crate::experiment::{Experiment, Fit, LEVEL, Method, PAIRS, Sampling};
+use crate::film;
 use crate::fitted::{FailedFit, FitResult, PointDetail, PointMethod};
 use crate::posterior::{EvidenceFound, GibbsDetail, GibbsSeconds, PartitionFound};
 use crate::progress::Progress;
@@ -27,7 +28,25 @@ const START_TOLERANCE: f64 = 1e-6;
 /// # Errors
 /// [`FailedFit`] with the reason.
 pub fn run(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<FitResult, FailedFit> {
-    let mut result = run_method(experiment, fit, progress);
+    named(fit, run_method(experiment, fit, progress, Film::Off))
+}
+
+/// As [`run`], and the result has its [`film`](FitResult::film).
+///
+/// # Errors
+/// Those of [`run`].
+pub(crate) fn run_filmed(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<FitResult, FailedFit> {
+    named(fit, run_method(experiment, fit, progress, Film::On))
+}
+
+/// Whether the way of a fit is repeated for its film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Film {
+    Off,
+    On,
+}
+
+fn named(fit: &Fit, mut result: Result<FitResult, FailedFit>) -> Result<FitResult, FailedFit> {
     if let Err(failed) = &mut result {
         failed.name.clone_from(&fit.name);
     }
@@ -63,7 +82,7 @@ impl From<EmError> for FailedFit {
     }
 }
 
-fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result<FitResult, FailedFit> {
+fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress, film: Film) -> Result<FitResult, FailedFit> {
     let started = Instant::now();
     let data = &experiment.data.data;
     let truth = experiment.data.truth.as_ref();
@@ -74,19 +93,19 @@ fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress) -> Result
                 Acceleration::None => PointMethod::Em,
                 Acceleration::Squarem => PointMethod::Squarem,
             };
-            run_point(&fit.model, data, em, method, truth, &streams, progress)?
+            run_point(&fit.model, data, em, method, truth, &streams, progress, film)?
         }
         Method::Stepwise(stepwise) => {
-            run_point(&fit.model, data, stepwise, PointMethod::Stepwise, truth, &streams, progress)?
+            run_point(&fit.model, data, stepwise, PointMethod::Stepwise, truth, &streams, progress, film)?
         }
         Method::Gradient(gradient) => {
             let method = match gradient.optimizer {
                 Optimizer::Adam(_) => PointMethod::Adam { batch: gradient.batch },
                 Optimizer::Lbfgs(_) => PointMethod::Lbfgs,
             };
-            run_point(&fit.model, data, gradient, method, truth, &streams, progress)?
+            run_point(&fit.model, data, gradient, method, truth, &streams, progress, film)?
         }
-        Method::Gibbs(sampling) => run_gibbs(&fit.model, data, sampling, truth, &streams, progress)?,
+        Method::Gibbs(sampling) => run_gibbs(&fit.model, data, sampling, truth, &streams, progress, film)?,
     };
     if let (Some(point), Some(how)) = (&mut result.point, fit.standard_errors) {
         let streams = streams.named("standard errors");
@@ -114,9 +133,11 @@ fn run_point<A: Ascent>(
     truth: Option<&Mixture>,
     streams: &Streams,
     progress: &Progress,
+    film: Film,
 ) -> Result<FitResult, FailedFit> {
     let estimate = gmm_em::fit(model, data, settings, streams, &|step| progress.climb(step))?;
     let order = listing(&estimate.mixture, truth);
+    let film = (film == Film::On).then(|| film::of_point(model, data, settings, streams, &estimate, &order));
     let detail = PointDetail {
         method,
         objective: settings.plan().objective,
@@ -134,7 +155,8 @@ fn run_point<A: Ascent>(
         singularities: estimate.singularities,
         uncertainty: None,
     };
-    Ok(evaluate(&estimate.model, data, estimate.mixture.permuted(&order), &order, Some(detail), None))
+    let mixture = estimate.mixture.permuted(&order);
+    Ok(FitResult { film, ..evaluate(&estimate.model, data, mixture, &order, Some(detail), None) })
 }
 
 fn run_gibbs(
@@ -144,6 +166,7 @@ fn run_gibbs(
     truth: Option<&Mixture>,
     streams: &Streams,
     progress: &Progress,
+    film: Film,
 ) -> Result<FitResult, String> {
     let gibbs = &sampling.gibbs;
     let mut phase = Instant::now();
@@ -191,6 +214,7 @@ fn run_gibbs(
             predictive_checks(&draws, data, &checks, &streams.named("checks"))
         }
     };
+    let film = (film == Film::On).then(|| film::of_posterior(&draws, data, gibbs, &optima, &chains));
     let seconds = GibbsSeconds {
         starts,
         sampling: sampled,
@@ -215,7 +239,7 @@ fn run_gibbs(
         accuracy,
         seconds,
     };
-    Ok(evaluate(model, data, mixture, &order, None, Some(detail)))
+    Ok(FitResult { film, ..evaluate(model, data, mixture, &order, None, Some(detail)) })
 }
 
 /// The partition with the least expected loss, and how probable it is that rows belong together.
@@ -271,6 +295,7 @@ fn evaluate(
         point,
         gibbs,
         held_out: None,
+        film: None,
     }
 }
 

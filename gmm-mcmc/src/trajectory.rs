@@ -25,7 +25,15 @@ pub struct Frame {
 pub enum NoTrajectory {
     /// The chain cannot run.
     #[error(transparent)]
-    Chain(#[from] GibbsError),
+    Sampling(#[from] GibbsError),
+    /// There is no such chain.
+    #[error("chain {chain} where there are {of}, counted from 0")]
+    Chain {
+        /// The chain that was asked for.
+        chain: usize,
+        /// How many there are.
+        of: usize,
+    },
     /// The draws are those of a table of another size.
     #[error("{} rows of {} columns where the draws are of {} rows of {}", found[0], found[1], expected[0], expected[1])]
     Table {
@@ -36,9 +44,12 @@ pub enum NoTrajectory {
     },
     /// The chain is not that of the draws.
     #[error(
-        "scan {scan} of chain 0 has the log-likelihood {found} where the draws have {expected}: data, settings, optima or          streams are not those of the draws"
+        "scan {scan} of chain {chain} has the log-likelihood {found} where the draws have {expected}: data, settings, optima or \
+         streams are not those of the draws"
     )]
     Another {
+        /// The chain, from 0.
+        chain: usize,
         /// The scan, from 1, warm-up included.
         scan: usize,
         /// The log-likelihood.
@@ -61,12 +72,12 @@ impl From<Degenerate> for End {
     }
 }
 
-/// The first `most` states of chain 0 of a run, from where it started, warm-up included; of a tempered chain the cold rung. Fewer
+/// The first `most` states of a chain of a run, from where it started, warm-up included; of a tempered chain the cold rung. Fewer
 /// where the run has fewer scans.
 ///
 /// The chain is sampled once more with the same random numbers, so `data`, `settings`, `optima` and `streams` must be
-/// those that [`sample`](crate::sample) had when it returned `draws`: the scans after the warm-up are then the first draws of its chain
-/// 0. That takes as long as so many scans and holds nothing meanwhile but what is returned.
+/// those that [`sample`](crate::sample) had when it returned `draws`: the scans after the warm-up are then the first draws of that chain
+/// That takes as long as so many scans and holds nothing meanwhile but what is returned.
 ///
 /// Components are relabelled as those of draws are: each state's allocation of the rows is matched with the pivot partition of
 /// the draws by [`match_components`](crate::match_components), and listed in their order. Where the draws have been relabelled
@@ -80,7 +91,7 @@ impl From<Degenerate> for End {
 /// let model = Model::with_default_prior(2, Structure::Free(Shape::Full), &data)?;
 /// let settings = Gibbs { chains: 2, warmup: 10, draws: 50, ..Gibbs::default() };
 /// let draws = sample(&model, &data, &settings, &[], &Streams::new(1), &|_| {})?;
-/// let frames = trajectory(&draws, &data, &settings, &[], &Streams::new(1), 30)?;
+/// let frames = trajectory(&draws, &data, &settings, &[], &Streams::new(1), 0, 30)?;
 /// assert_eq!(frames.len(), 30);
 /// assert_eq!(frames[11].mixture.means(), draws.relabelled(0, 0)?.means());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -95,15 +106,18 @@ pub fn trajectory(
     settings: &Gibbs,
     optima: &[Mixture],
     streams: &Streams,
+    chain: usize,
     most: usize,
 ) -> Result<Vec<Frame>, NoTrajectory> {
-    const CHAIN: usize = 0;
     let model = draws.model();
     if draws.pivot().len() != data.n() || model.d() != data.d() {
         let (expected, found) = ([draws.pivot().len(), model.d()], [data.n(), data.d()]);
         return Err(NoTrajectory::Table { found, expected });
     }
     check(model, data, settings)?;
+    if chain >= draws.chains().len() {
+        return Err(NoTrajectory::Chain { chain, of: draws.chains().len() });
+    }
     let mut matcher = ComponentMatcher::new(draws.pivot(), &model.prior().weights);
     let mut frames: Vec<Frame> = Vec::new();
     let mut keep = |scan: &Scan<'_>| {
@@ -119,24 +133,24 @@ pub fn trajectory(
         }
         if frames.len() < most { Ok(()) } else { Err(End::Enough) }
     };
-    let (_, mut chain) = start(model, data, settings, optima, CHAIN, &streams.split(CHAIN as u64))?;
+    let (_, mut sampler) = start(model, data, settings, optima, chain, &streams.split(chain as u64))?;
     let mut scans = || {
-        keep(chain.cold())?;
-        chain.warm_up(settings.warmup, &mut keep)?;
+        keep(sampler.cold())?;
+        sampler.warm_up(settings.warmup, &mut keep)?;
         for _ in 0..settings.draws {
-            chain.step()?;
-            keep(chain.cold())?;
+            sampler.step()?;
+            keep(sampler.cold())?;
         }
         Ok(())
     };
     if let Err(End::Failed(source)) = scans() {
-        let scan = chain.cold().number();
-        return Err(GibbsError::Degenerate { chain: CHAIN, scan, source }.into());
+        let scan = sampler.cold().number();
+        return Err(GibbsError::Degenerate { chain, scan, source }.into());
     }
-    let kept = frames.iter().skip(settings.warmup + 1).zip(&draws.chains()[CHAIN].ln_likelihood);
+    let kept = frames.iter().skip(settings.warmup + 1).zip(&draws.chains()[chain].ln_likelihood);
     match kept.map(|(frame, expected)| (frame, *expected)).find(|(frame, expected)| frame.ln_likelihood != *expected) {
         Some((frame, expected)) => {
-            Err(NoTrajectory::Another { scan: frame.scan, found: frame.ln_likelihood, expected })
+            Err(NoTrajectory::Another { chain, scan: frame.scan, found: frame.ln_likelihood, expected })
         }
         None => Ok(frames),
     }

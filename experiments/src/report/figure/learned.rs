@@ -1,14 +1,14 @@
 //! Animations from the frames of a fit.
 
-use gmm_core::Mixture;
+use gmm_em::Objective;
 
 use super::axis::Axis;
 use super::palette::{Color, DATA, Marker};
 use super::panel::{Mark, Panel};
 use super::player::{Moment, Normal, Player};
 use super::{density, held, key_of_component, stride};
-use crate::experiment::DataSet;
-use crate::fitted::FitResult;
+use crate::experiment::{DataSet, Experiment};
+use crate::fitted::{FitResult, Outcome, Seen};
 use crate::report::numbers::ln;
 use crate::report::page::{Key, KeyKind};
 
@@ -17,31 +17,60 @@ const MOST_ROWS: usize = 1000;
 /// Components that the legend names.
 const MOST_KEYS: usize = 21;
 
-/// One moment of a fit.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Seen {
-    /// Iterations or scans until then.
-    pub(crate) number: usize,
-    /// What is maximised, or the log posterior, there.
-    pub(crate) objective: f64,
-    /// Components as the report lists them.
-    pub(crate) mixture: Mixture,
+/// Players that a page has.
+const MOST_PLAYERS: usize = 6;
+
+/// The players of fits that have a film, and why others have none.
+pub(in crate::report) fn players(experiment: &Experiment, outcome: &Outcome) -> (Vec<Player>, Vec<String>) {
+    let (mut players, mut without) = (Vec::new(), Vec::new());
+    for fit in &outcome.fits {
+        match &fit.film {
+            Some(Ok(seen)) if players.len() < MOST_PLAYERS => players.extend(player(&experiment.data, fit, seen)),
+            Some(Ok(_)) => without.push(format!("{}: only the first {MOST_PLAYERS} fits are shown", fit.name)),
+            Some(Err(reason)) => without.push(format!("{}: {reason}", fit.name)),
+            None => {}
+        }
+    }
+    (players, without)
 }
 
-/// What the frames are, in words.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Words {
-    /// `iteration` or `scan`.
-    pub(crate) number: &'static str,
-    /// `ln L` or `ln posterior`.
-    pub(crate) objective: &'static str,
+/// Of what the moments are numbered, and what is measured.
+fn words(fit: &FitResult) -> (&'static str, &'static str) {
+    match fit.point.as_ref().map(|point| point.objective) {
+        Some(Objective::Likelihood) => ("iteration", "ln L"),
+        Some(Objective::Posterior) => ("iteration", "ln posterior"),
+        None => ("scan", "ln posterior"),
+    }
 }
 
-/// The animation of a fit; none of fewer than two frames.
-pub(crate) fn player(data: &DataSet, fit: &FitResult, seen: &[Seen], words: Words, caption: String) -> Option<Player> {
+fn caption(fit: &FitResult, seen: &[Seen], is_curves: bool) -> String {
+    let last = seen.last().map_or(0, |one| one.number);
+    let moments = match (&fit.gibbs, seen.len() > last) {
+        (Some(gibbs), _) => {
+            let (chain, warmup) = (1.min(gibbs.draws.chains().len() - 1), gibbs.settings.warmup);
+            format!(
+                "The first {last} scans of chain {chain} from where it started; its warm-up are the first {warmup}."
+            )
+        }
+        (None, true) => format!("All {last} iterations of the best restart."),
+        (None, false) => format!(
+            "{} moments of the {last} iterations of the best restart: all of the first, then fewer and fewer.",
+            seen.len()
+        ),
+    };
+    let shown = match is_curves {
+        true => "Weighted densities of the components and of the mixture over the histogram",
+        false => "Ellipses hold 50 % and 90 % of each component in the first two columns",
+    };
+    format!("{moments} {shown}; below, where the objective stood.")
+}
+
+/// The player of a fit; none of fewer than two moments.
+fn player(data: &DataSet, fit: &FitResult, seen: &[Seen]) -> Option<Player> {
     if seen.len() < 2 {
         return None;
     }
+    let (number_word, objective_word) = words(fit);
     let (mut data_panel, is_curves) = background(data, seen);
     let columns = (0, (!is_curves).then_some(1));
     if is_curves {
@@ -50,8 +79,8 @@ pub(crate) fn player(data: &DataSet, fit: &FitResult, seen: &[Seen], words: Word
     let points: Vec<(f64, f64)> = seen.iter().map(|one| (one.number as f64, one.objective)).collect();
     let color = Color::of(0);
     let progress = Panel {
-        x: Axis::over(words.number, points.iter().map(|point| point.0), 8),
-        y: Axis::over(words.objective, points.iter().map(|point| point.1), 3),
+        x: Axis::over(number_word, points.iter().map(|point| point.0), 8),
+        y: Axis::over(objective_word, points.iter().map(|point| point.1), 3),
         marks: vec![
             Mark::Line { points: points.clone(), color, width: 1.2, dashed: false },
             Mark::Dots { points, color, marker: Marker::Circle, radius: 1.6, opacity: 1.0 },
@@ -62,14 +91,14 @@ pub(crate) fn player(data: &DataSet, fit: &FitResult, seen: &[Seen], words: Word
         let Seen { number, objective, mixture } = one;
         let normals = (0..mixture.k()).map(|k| Normal::new(mixture, k, columns.0, columns.1));
         Moment {
-            label: format!("{} {number}: {} = {}", words.number, words.objective, ln(*objective)),
+            label: format!("{number_word} {number}: {objective_word} = {}", ln(*objective)),
             at: (*number as f64, *objective),
             components: normals.collect(),
         }
     };
     Some(Player {
         title: fit.name.clone(),
-        caption,
+        caption: caption(fit, seen, is_curves),
         legend: legend(fit.mixture.k(), is_curves),
         data: data_panel,
         progress,

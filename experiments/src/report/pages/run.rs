@@ -41,6 +41,7 @@ pub(crate) fn run_page(experiment: &Experiment, outcome: &Outcome, summary: &Sum
     if has.posterior {
         page.section("Point estimates beside the posterior", reconciliation(outcome, summary, has));
     }
+    page.section("How they learned", learned(experiment, outcome));
     page.section("The chains", chains(outcome));
     page.section("How point estimates got there", climbs(outcome));
     page.section("Near-singular events", with_folded(points::singularities(outcome), SINGULARITIES));
@@ -87,6 +88,13 @@ fn chains(outcome: &Outcome) -> Vec<Block> {
         blocks.extend(table);
     }
     blocks
+}
+
+/// The fits as they learned.
+fn learned(experiment: &Experiment, outcome: &Outcome) -> Vec<Block> {
+    let (players, without) = figure::learned::players(experiment, outcome);
+    let without = (!without.is_empty()).then(|| Block::Text(format!("Not shown: {}.", without.join("; "))));
+    players.into_iter().map(|player| Block::Player(Box::new(player))).chain(without).collect()
 }
 
 /// The climbs of all restarts, and the optima that they reached.
