@@ -38,6 +38,7 @@ mod write;
 
 mod bench;
 mod select;
+pub mod study;
 mod verify;
 
 pub mod cli;
