@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use gmm_mcmc::{Kind, Relabelling};
 
 use crate::bench::{BenchArgs, BenchError, bench};
+use crate::config::{Config, ConfigError, load_any};
 use crate::experiment::{Experiment, Fit, Method, Sampling};
 use crate::fitted::Outcome;
 use crate::output::{OutputError, ResultsDir};
@@ -18,6 +19,7 @@ use crate::report_files::{ReportError, rebuild};
 use crate::resolve::{LoadError, load};
 use crate::run::run_filmed;
 use crate::select::{SelectArgs, load_grid, select};
+use crate::study::{self, StudyArgs, StudyError};
 use crate::summary::Summary;
 use crate::verify::{Plan, VerifyArgs, kept, verify};
 use crate::write::Writer;
@@ -61,6 +63,8 @@ enum Command {
     Verify(VerifyArgs),
     /// Draws the reports of results once more, from what is stored with them.
     Report(ReportArgs),
+    /// Runs a study: a grid of experiments, each replicated, and how well the fits did in each cell.
+    Study(StudyArgs),
     /// Measures how fast EM and Gibbs sampling run on this machine.
     Bench(BenchArgs),
 }
@@ -127,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Select(args) => run_select(&args),
         Command::Verify(args) => run_verify(&args),
         Command::Report(args) => report_all(&args),
+        Command::Study(args) => run_study(&args),
         Command::Bench(args) => run_bench(&args),
     };
     match done {
@@ -170,7 +175,19 @@ fn read_all(configs: &[PathBuf], seed: Option<u64>, scratch: &Path) -> Result<Ve
 
 fn check_all(args: &CheckArgs) -> Result<bool, Failure> {
     let scratch = args.scratch.scratch.as_deref().unwrap_or(Path::new("."));
-    for experiment in read_all(&args.configs, None, scratch)? {
+    let input = |error: ConfigError| Failure::Input(miette::Report::new(error));
+    let mut experiments = Vec::new();
+    for path in &args.configs {
+        match load_any(path).map_err(input)? {
+            (Config::Experiment(_), _) => experiments.push(path.clone()),
+            (Config::Study(study), source) => {
+                let words = study::check(*study, source, path);
+                let words = words.map_err(|error| Failure::Input(miette::Report::new(error)))?;
+                say(&mut std::io::stdout(), &words);
+            }
+        }
+    }
+    for experiment in read_all(&experiments, None, scratch)? {
         say(&mut std::io::stdout(), &outline(&experiment));
     }
     Ok(true)
@@ -185,6 +202,34 @@ fn report_all(args: &ReportArgs) -> Result<bool, Failure> {
         say(&mut std::io::stdout(), &format!("Report in {}", page.display()));
     }
     Ok(true)
+}
+
+fn run_study(args: &StudyArgs) -> Result<bool, Failure> {
+    let failure = |error: StudyError| match error.is_input() {
+        true => Failure::Input(miette::Report::new(error)),
+        false => Failure::Running(miette::Report::new(error)),
+    };
+    let bars = std::io::stderr().is_terminal() && !args.quiet;
+    let line = |line: &str| {
+        if !args.quiet {
+            say(&mut std::io::stderr(), line);
+        }
+    };
+    let threads = pool(args.threads)?.current_num_threads();
+    match study::study(args, threads, bars, &line).map_err(failure)? {
+        study::Outcome::Shown(experiment) => {
+            let _ = write!(std::io::stdout(), "{experiment}");
+            Ok(true)
+        }
+        // Fits that failed are among the results of a study: all was done.
+        study::Outcome::Done { summary, path } => {
+            if !args.quiet {
+                say(&mut std::io::stdout(), &report::study(&summary));
+                say(&mut std::io::stdout(), &format!("Results in {}", path.display()));
+            }
+            Ok(true)
+        }
+    }
 }
 
 fn run_bench(args: &BenchArgs) -> Result<bool, Failure> {

@@ -6,6 +6,7 @@ mod tests;
 
 use gmm_core::{ComponentPrior, InverseWishart, Mixture, Model, Shape, Structure};
 use gmm_em::{Action, Interval, Mode, ModeKind, Objective, Singularity, StandardErrors, Stop};
+use gmm_sim::{Overlap, overlap};
 use serde::Serialize;
 
 use crate::compare::{Comparison, compare, ln_likelihood_of_truth};
@@ -13,6 +14,7 @@ use crate::components;
 use crate::experiment::{DataSet, Experiment};
 use crate::fitted::{FailedFit, FitResult, Outcome, PointMethod};
 use crate::reconciled::{Reconciliation, reconcile_all};
+use crate::resolve::overlap_operations;
 use posterior::{
     CheckSummary, ComponentsSummary, EvidenceSummary, HoldoutSummary, LooSummary, PosteriorSummary, WaicSummary,
 };
@@ -24,7 +26,7 @@ pub struct Summary {
     name: String,
     seed: u64,
     data: DataSummary,
-    truth: Option<MixtureSummary>,
+    truth: Option<TruthSummary>,
     truth_ln_likelihood: Option<f64>,
     fits: Vec<FitSummary>,
     /// Fits that failed, with the reason.
@@ -46,6 +48,43 @@ pub(crate) struct DataSummary {
     d: usize,
     columns: Vec<String>,
     sha256: String,
+}
+
+/// The mixture that the rows come from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct TruthSummary {
+    #[serde(flatten)]
+    mixture: MixtureSummary,
+    /// How much its components overlap; null where that takes long.
+    overlap: Option<OverlapSummary>,
+}
+
+/// Overlaps of components (Maitra & Melnykov 2010).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct OverlapSummary {
+    /// The probability that a row of component i is rather taken for one of j, at (i, j).
+    misclassified: Vec<Vec<f64>>,
+    average: f64,
+    maximum: f64,
+}
+
+impl TruthSummary {
+    fn new(truth: &Mixture) -> Self {
+        let overlap = quick_overlap(truth).map(|Overlap { misclassified, average, maximum }| OverlapSummary {
+            misclassified,
+            average,
+            maximum,
+        });
+        Self { mixture: mixture(truth), overlap }
+    }
+}
+
+/// Overlaps are computed beside results where they take no more multiplications than this: some milliseconds.
+const QUICK_OVERLAP: f64 = 1e6;
+
+/// The overlaps of a mixture where they are quickly computed.
+pub(crate) fn quick_overlap(mixture: &Mixture) -> Option<Overlap> {
+    (overlap_operations(mixture.k(), mixture.d()) <= QUICK_OVERLAP).then(|| overlap(mixture))
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -280,7 +319,7 @@ impl Summary {
             name: experiment.name.clone(),
             seed: experiment.seed,
             data: DataSummary::new(data),
-            truth: data.truth.as_ref().map(mixture),
+            truth: data.truth.as_ref().map(TruthSummary::new),
             truth_ln_likelihood: ln_likelihood_of_truth(data),
             fits: outcome.fits.iter().map(FitSummary::new).collect(),
             failures: outcome.failures.iter().map(Failure::new).collect(),

@@ -16,8 +16,12 @@ pub struct QuantitySummary {
     pub sd: f64,
     /// The 5 % quantile.
     pub q5: f64,
+    /// The lower quartile.
+    pub q25: f64,
     /// The median.
     pub q50: f64,
+    /// The upper quartile.
+    pub q75: f64,
     /// The 95 % quantile.
     pub q95: f64,
     /// The Monte Carlo standard error of the mean.
@@ -90,7 +94,9 @@ fn summarise_one(quantity: &Quantity, scores: &NormalScores) -> QuantitySummary 
         mean,
         sd: (sum_of_squares / (n - 1.0)).sqrt(),
         q5: quantile(0.05),
+        q25: quantile(0.25),
         q50: quantile(0.5),
+        q75: quantile(0.75),
         q95: quantile(0.95),
         mcse_mean: diagnostic(|ranked| ranked.mcse_mean()),
         ess_bulk: diagnostic(|ranked| ranked.ess_bulk()),

@@ -42,8 +42,9 @@ fn chains_that_start_at_the_same_optimum_draw_different_numbers() {
 fn an_effective_sample_size_is_low_if_that_of_the_bulk_or_of_the_tails_is() {
     let low = |ess_bulk: f64, ess_tail: f64| {
         let name = "x".to_owned();
-        let (mean, sd, q5, q50, q95, mcse_mean, r_hat) = (0.0, 1.0, -1.6, 0.0, 1.6, 0.01, 1.0);
-        QuantitySummary { name, mean, sd, q5, q50, q95, mcse_mean, ess_bulk, ess_tail, r_hat }.has_low_ess()
+        let (mean, sd, mcse_mean, r_hat) = (0.0, 1.0, 0.01, 1.0);
+        let (q5, q25, q50, q75, q95) = (-1.6, -0.7, 0.0, 0.7, 1.6);
+        QuantitySummary { name, mean, sd, q5, q25, q50, q75, q95, mcse_mean, ess_bulk, ess_tail, r_hat }.has_low_ess()
     };
     assert!(low(4000.0, 399.0));
     assert!(low(399.0, 4000.0));

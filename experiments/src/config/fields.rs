@@ -12,7 +12,7 @@ pub(super) fn expected(path: &[Step]) -> (&'static str, &'static str) {
     let last = names.next().unwrap_or("");
     let outer = names.next().unwrap_or("");
     let is_variant = matches!(path.iter().rev().nth(depth), Some(Step::Variant(_)));
-    if is_variant { inside_variant(last, depth) } else { of_field(outer, last, depth) }
+    if is_variant { inside_variant(outer, last, depth) } else { of_field(outer, last, depth) }
 }
 
 const NUMBER: &str = "a number";
@@ -25,8 +25,12 @@ const MATRIX_EXAMPLES: &str =
     "for example `Full([[1.0, 0.2], [0.2, 1.0]])`, `Diagonal([1.0, 0.5])` or `Isotropic(0.25)`";
 pub(super) const FIELD: &str = "`field: value`";
 
-fn inside_variant(variant: &str, depth: usize) -> (&'static str, &'static str) {
+fn inside_variant(outer: &str, variant: &str, depth: usize) -> (&'static str, &'static str) {
     match (variant, depth) {
+        ("Given", 1) if outer == "weights" => (NUMBERS, WEIGHTS),
+        ("Given", _) if outer == "weights" => (NUMBER, WEIGHTS),
+        ("AverageOverlap" | "MaximumOverlap" | "C", _) => (NUMBER, SEPARATION),
+        ("SimulateSeparated", _) => (FIELD, SEPARATED),
         ("Full", 0) => (ROWS, MATRIX_EXAMPLES),
         ("Full", 1) => ("a row, a list of numbers", MATRIX_EXAMPLES),
         ("Diagonal", 0) => (NUMBERS, MATRIX_EXAMPLES),
@@ -73,7 +77,8 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
         ("name", _) => (TEXT, "for example `name: \"faithful\"`"),
         ("seed", _) => (COUNT, "for example `seed: 20`; any number from 0 to 18446744073709551615"),
         ("data", _) => (
-            "`Csv(..)`, `Npy(..)`, `Parquet(..)`, `Simulate(..)`, `SimulateInBall(..)` or `SimulateFromPrior(..)`",
+            "`Csv(..)`, `Npy(..)`, `Parquet(..)`, `Simulate(..)`, `SimulateInBall(..)`, \
+             `SimulateSeparated(..)` or `SimulateFromPrior(..)`",
             "for example `data: Csv(path: \"../data/faithful.csv\")`",
         ),
         ("model", _) => ("a model `( .. )`", "for example `model: (components: 2, covariance: Free(Full))`"),
@@ -104,6 +109,20 @@ fn of_field(outer: &str, field: &str, depth: usize) -> (&'static str, &'static s
             ("a list of whole numbers", "the number of rows of each component, for example `sizes: [100, 50]`")
         }
         ("sizes", _) => (COUNT, "the number of rows of each component, for example `sizes: [100, 50]`"),
+        ("weights", _) if outer == "SimulateSeparated" => ("`Equal` or `Given([..])`", WEIGHTS),
+        ("shape", _) if outer == "SimulateSeparated" => {
+            ("a shape: `Full`, `Diagonal` or `Isotropic`", "of the covariances, for example `shape: Diagonal`")
+        }
+        ("separation", _) => ("`AverageOverlap(..)`, `MaximumOverlap(..)` or `C(..)`", SEPARATION),
+        ("tied", _) => {
+            ("`true` or `false`", "whether all components have the same covariance, for example `tied: true`")
+        }
+        ("condition", _) => (NUMBER, "of each covariance, for example `condition: 10.0`"),
+        ("outliers", _) => (NUMBER, "the share of the rows that come from no component, for example `outliers: 0.05`"),
+        ("widening", _) => (NUMBER, "of the box of outliers on each side, for example `widening: 0.1`"),
+        ("mixture_seed", _) => (COUNT, "for example `mixture_seed: 20`; any number from 0 to 18446744073709551615"),
+        ("mixtures", _) => ("`EachReplicate` or `Once`", "for example `mixtures: Once`"),
+        ("test_rows", _) => (COUNT, "fresh rows by which fits are judged, for example `test_rows: 1000`"),
         ("weights", 0) => (NUMBERS, "one for each component, for example `weights: [0.5, 0.5]`"),
         ("weights", _) => (NUMBER, "one for each component, for example `weights: [0.5, 0.5]`"),
         ("means", 0) => ("a list of means, each a list of numbers", MEANS),
@@ -201,6 +220,10 @@ const COLUMN: &str = "the name of a column in quotes, or its number from 0";
 const CHECKS: &str = "for example `checks: [Mean(\"waiting\"), Skewness(0), MeanLnDensity]`, or `[]` for none";
 const NUMBERED: &str = "the columns of an array count from 0, for example `columns: [0, 1]`";
 const MEANS: &str = "one mean for each component, for example `means: [[0.0, 0.0], [3.0, 1.0]]`";
+const SEPARATED: &str =
+    "for example `SimulateSeparated(n: 500, components: 3, dims: 2, separation: AverageOverlap(0.05))`";
+const SEPARATION: &str = "for example `separation: AverageOverlap(0.05)`";
+const WEIGHTS: &str = "for example `weights: Equal` or `weights: Given([0.5, 0.3, 0.2])`";
 const MIXTURE: &str =
     "for example `(weights: [0.5, 0.5], means: [[0.0], [3.0]], covariances: [Isotropic(1.0), Isotropic(0.25)])`";
 

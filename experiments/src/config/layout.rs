@@ -1,9 +1,10 @@
-//! Writes a config: [`Experiment`] to RON that reads back the same, laid out for people.
+//! Writes a config: [`Experiment`] or [`Study`] to RON that reads back the same, laid out for people.
 
 use ron::extensions::Extensions;
 
 use super::outline::Outline;
 use super::schema::Experiment;
+use super::study::Study;
 
 const WIDTH: usize = 100;
 
@@ -11,12 +12,24 @@ const WIDTH: usize = 100;
 ///
 /// Reading it back gives an equal experiment, floats bit for bit. What fits on a line stands on one line.
 pub fn to_ron(experiment: &Experiment) -> String {
+    laid_out(&format!("Experiment{}", packed(experiment)))
+}
+
+/// A study as RON, as [`to_ron`].
+pub fn study_to_ron(study: &Study) -> String {
+    laid_out(&format!("Study{}", packed(study)))
+}
+
+/// Plain data of a config as RON without a blank that is not needed.
+pub(crate) fn packed(value: &impl serde::Serialize) -> String {
     let options = ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME);
-    // Plain data written to a String cannot fail. If it did, this text would be no experiment for any reader.
-    let packed = options.to_string(experiment).unwrap_or_else(|error| format!("/* {error} */"));
-    let packed = format!("Experiment{packed}");
+    // Plain data written to a String cannot fail. If it did, this text would be no config for any reader.
+    options.to_string(value).unwrap_or_else(|error| format!("/* {error} */"))
+}
+
+fn laid_out(packed: &str) -> String {
     let mut text = String::new();
-    lay_out(&Outline::new(&packed), 0, 0, &mut text);
+    lay_out(&Outline::new(packed), 0, 0, &mut text);
     text.push('\n');
     text
 }

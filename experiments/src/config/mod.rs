@@ -8,18 +8,22 @@ mod explain;
 mod faults;
 mod fields;
 mod layout;
+mod lists;
 mod locate;
 mod outline;
 mod parse;
 mod schema;
+mod study;
 mod words;
 
 pub use error::{ConfigError, Source};
-pub use layout::to_ron;
-pub use parse::{load, parse};
+pub(crate) use layout::packed;
+pub use layout::{study_to_ron, to_ron};
+pub use parse::{Config, load, load_any, load_study, parse, parse_any, parse_study};
 pub use schema::{
     Acceleration, Collapse, Column, ComponentPrior, Concentration, Covariance, Data, Decay, Evidence, Experiment, Fit,
-    Init, Kind, Matrix, Mixture, Model, ModelOverride, Objective, Optimizer, Partition, Prior, PriorOfK, Relabelling,
-    Shape, Singularities, StandardErrors, Statistic, Tempering,
+    Init, Kind, Matrix, Mixture, MixtureWeights, Model, ModelOverride, Objective, Optimizer, Partition, Prior,
+    PriorOfK, Relabelling, Separation, Shape, Singularities, StandardErrors, Statistic, Tempering,
 };
+pub use study::{Mixtures, Study, StudyData, StudyModel, Varied};
 pub(crate) use words::nearest;

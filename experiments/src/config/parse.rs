@@ -1,20 +1,56 @@
-//! Reads a config: text to [`Experiment`], or an error that shows where and why not.
+//! Reads a config: text to [`Experiment`] or [`Study`], or an error that shows where and why not.
 
 use std::path::Path;
 
 use ron::extensions::Extensions;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::error::{ConfigError, Source};
 use super::explain::{explain, overflow};
+use super::lists::Bracketed;
+use super::outline::Outline;
 use super::schema::Experiment;
+use super::study::Study;
 use super::words::nearest;
 
-/// Reads a config file.
+/// What a config file describes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Config {
+    /// One experiment.
+    Experiment(Box<Experiment>),
+    /// A grid of experiments.
+    Study(Box<Study>),
+}
+
+/// Reads a config file of an experiment.
 ///
 /// # Errors
 /// The file cannot be read, is not UTF-8, or [`parse`] rejects its text.
 pub fn load(path: &Path) -> Result<(Experiment, Source), ConfigError> {
+    let (name, text) = text_of(path)?;
+    parse(&name, &text)
+}
+
+/// Reads a config file of a study.
+///
+/// # Errors
+/// The file cannot be read, is not UTF-8, or [`parse_study`] rejects its text.
+pub fn load_study(path: &Path) -> Result<(Study, Source), ConfigError> {
+    let (name, text) = text_of(path)?;
+    parse_study(&name, &text)
+}
+
+/// Reads a config file of either kind.
+///
+/// # Errors
+/// The file cannot be read, is not UTF-8, or [`parse_any`] rejects its text.
+pub fn load_any(path: &Path) -> Result<(Config, Source), ConfigError> {
+    let (name, text) = text_of(path)?;
+    parse_any(&name, &text)
+}
+
+/// The name and text of a file.
+fn text_of(path: &Path) -> Result<(String, String), ConfigError> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
     let text = match String::from_utf8(bytes) {
@@ -28,7 +64,7 @@ pub fn load(path: &Path) -> Result<(Experiment, Source), ConfigError> {
                 .help(Some("save the file as UTF-8".to_owned())));
         }
     };
-    parse(&name, &text)
+    Ok((name, text))
 }
 
 /// Reads a config that is at hand as text; `name` is what errors call its file.
@@ -54,26 +90,66 @@ pub fn load(path: &Path) -> Result<(Experiment, Source), ConfigError> {
 /// # Ok::<(), experiments::config::ConfigError>(())
 /// ```
 pub fn parse(name: &str, text: &str) -> Result<(Experiment, Source), ConfigError> {
-    let source = Source {
-        name: name.to_owned(),
-        text: text.trim_start_matches('\u{FEFF}').to_owned(), // a byte order mark, as some editors write
-    };
-    let experiment = read(&source)?;
+    let source = source(name, text);
+    if is_study(&source) {
+        let help = Some("`gmm study` runs it; `gmm run` takes an `Experiment( .. )`");
+        return Err(source.error_at("", "this is a study, not an experiment", help));
+    }
+    let experiment = read(&source, &source.text, |at| at)?;
     overflow(&source).map_or(Ok(()), Err)?;
     Ok((experiment, source))
 }
 
-fn read(source: &Source) -> Result<Experiment, ConfigError> {
+/// Reads the config of a study that is at hand as text; `name` is what errors call its file.
+///
+/// # Errors
+/// The text is not RON, or not that of a [`Study`].
+pub fn parse_study(name: &str, text: &str) -> Result<(Study, Source), ConfigError> {
+    let source = source(name, text);
+    if Outline::new(&source.text).values.first().is_some() && !is_study(&source) {
+        let help = Some("`gmm run` runs an experiment; `gmm study` takes a `Study( .. )`");
+        return Err(source.error_at("", "this is not a study", help));
+    }
+    let bracketed = Bracketed::new(&source.text);
+    let study = read(&source, &bracketed.text, |at| bracketed.back(at))?;
+    overflow(&source).map_or(Ok(()), Err)?;
+    Ok((study, source))
+}
+
+/// Reads a config of either kind that is at hand as text.
+///
+/// # Errors
+/// As [`parse`] and [`parse_study`].
+pub fn parse_any(name: &str, text: &str) -> Result<(Config, Source), ConfigError> {
+    if is_study(&source(name, text)) {
+        return parse_study(name, text).map(|(study, source)| (Config::Study(Box::new(study)), source));
+    }
+    parse(name, text).map(|(experiment, source)| (Config::Experiment(Box::new(experiment)), source))
+}
+
+fn source(name: &str, text: &str) -> Source {
+    // A byte order mark, as some editors write.
+    Source { name: name.to_owned(), text: text.trim_start_matches('\u{FEFF}').to_owned() }
+}
+
+/// Whether a text begins as that of a study.
+fn is_study(source: &Source) -> bool {
+    let outline = Outline::new(&source.text);
+    !outline.values.is_empty() && outline.name(0) == Some("Study")
+}
+
+/// Reads `text`, and tells errors at their places in that of the source.
+fn read<T: DeserializeOwned>(source: &Source, text: &str, back: impl Fn(usize) -> usize) -> Result<T, ConfigError> {
     let options = ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME);
-    let mut reader = match ron::Deserializer::from_str_with_options(&source.text, &options) {
+    let mut reader = match ron::Deserializer::from_str_with_options(text, &options) {
         Ok(reader) => reader,
         Err(error) => return Err(explain(source, &error.code, source.text.len())),
     };
-    let experiment = Experiment::deserialize(&mut reader).and_then(|experiment| {
+    let config = T::deserialize(&mut reader).and_then(|config| {
         reader.end()?;
-        Ok(experiment)
+        Ok(config)
     });
-    experiment.map_err(|error| explain(source, &error, source.text.len() - reader.remainder().len()))
+    config.map_err(|error| explain(source, &error, back(text.len() - reader.remainder().len())))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {

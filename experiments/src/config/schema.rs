@@ -1,9 +1,14 @@
 //! The config as written: plain data, one type for each group of fields that a user can write.
 
+mod separated;
+
 use std::fmt;
 
 use gmm_mcmc::evidence::{Bridge, Chib};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use separated::{MixtureWeights, Separation};
+pub(crate) use separated::{default_condition, default_shape, default_widening};
 
 /// One experiment: a data set, a model, and the fits to run on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,6 +108,43 @@ pub enum Data {
         /// A seed of its own for the data; left out: derived from the seed of the experiment.
         #[serde(skip_serializing_if = "Option::is_none")]
         seed: Option<u64>,
+    },
+    /// Rows drawn from a mixture made at random whose components are a given way apart: means uniform in a cube, covariances
+    /// of a given shape and condition, scaled so that they have the separation.
+    SimulateSeparated {
+        /// Number of rows, outliers included.
+        n: usize,
+        /// Number of components; left out: those of the model.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        components: Option<usize>,
+        /// Number of columns.
+        dims: usize,
+        /// How far components are apart.
+        separation: Separation,
+        /// The weights.
+        #[serde(default)]
+        weights: MixtureWeights,
+        /// The shape of the covariances.
+        #[serde(default = "default_shape")]
+        shape: Shape,
+        /// Whether all components have the same covariance.
+        #[serde(default)]
+        tied: bool,
+        /// The ratio of the largest to the smallest eigenvalue of a covariance, at least 1.
+        #[serde(default = "default_condition")]
+        condition: f64,
+        /// The share of the rows that come from no component but are uniform in a box around the others, which they follow.
+        #[serde(default)]
+        outliers: f64,
+        /// How much wider than the other rows that box is on each side, as a share of its extent.
+        #[serde(default = "default_widening")]
+        widening: f64,
+        /// A seed of its own for the data; left out: derived from the seed of the experiment.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+        /// A seed of its own for the mixture; left out: that of the data.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mixture_seed: Option<u64>,
     },
     /// Rows drawn from a mixture that is itself drawn from the prior of the model.
     SimulateFromPrior {

@@ -3,6 +3,7 @@
 mod draws;
 mod error;
 mod files;
+mod growing;
 mod npy;
 mod results;
 mod zarr;
@@ -12,6 +13,7 @@ pub(crate) use error::check_name;
 pub use error::{NameFault, OutputError};
 pub(crate) use files::write_folder;
 pub use files::write_whole;
+pub(crate) use growing::{GrowingDir, Opened};
 pub(crate) use npy::npy_matrix;
 pub use results::ResultsDir;
 pub use zarr::write_draws;

@@ -154,7 +154,22 @@ impl ResultsDir {
 
 /// A locked file.
 #[derive(Debug)]
-struct Lock(File);
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Takes the lock of the results `name` in `out_dir` until it is dropped. The operating system frees it when the process
+    /// dies. The file itself stays: removing it would let two processes hold locks on two files of the same name.
+    pub(super) fn take(out_dir: &Path, name: &str) -> Result<Self, OutputError> {
+        let path = out_dir.join(format!(".{name}.lock"));
+        let opened = File::options().write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(OutputError::io("create", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(OutputError::AnotherRun { path: out_dir.join(name) }),
+            Err(TryLockError::Error(cause)) => Err(OutputError::io("lock", &path)(cause)),
+        }
+    }
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {
@@ -170,7 +185,7 @@ struct Places {
     results: PathBuf,
     partial: PathBuf,
     old: PathBuf,
-    lock: PathBuf,
+    name: String,
 }
 
 impl Places {
@@ -180,24 +195,13 @@ impl Places {
             results: out_dir.join(name),
             partial: out_dir.join(format!(".{name}.partial")),
             old: out_dir.join(format!(".{name}.old")),
-            lock: out_dir.join(format!(".{name}.lock")),
+            name: name.to_owned(),
         }
     }
 
-    /// Takes the lock until it is dropped. The operating system frees it when the process dies. The file itself
-    /// stays: removing it would let two processes hold locks on two files of the same name.
+    /// See [`Lock::take`].
     fn lock(&self) -> Result<Lock, OutputError> {
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&self.lock)
-            .map_err(OutputError::io("create", &self.lock))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(OutputError::AnotherRun { path: self.results.clone() }),
-            Err(TryLockError::Error(cause)) => Err(OutputError::io("lock", &self.lock)(cause)),
-        }
+        Lock::take(&self.out_dir, &self.name)
     }
 
     /// Ends what a process that died in `finish` began. Needs the lock.

@@ -9,6 +9,7 @@ mod parameters;
 mod posteriors;
 mod render;
 mod selection;
+mod study;
 mod terminal;
 mod verification;
 
@@ -16,5 +17,6 @@ pub(crate) use names::listed;
 pub(crate) use pages::{run_page, verification_page};
 pub(crate) use render::{figures, html};
 pub(crate) use selection::selection;
+pub(crate) use study::study;
 pub(crate) use terminal::terminal;
 pub(crate) use verification::verification;

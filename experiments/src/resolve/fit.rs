@@ -186,7 +186,7 @@ fn check_point<A: Ascent>(
 }
 
 /// Names that tell the fits apart: as written, else `em`, `map`, `stepwise`, `adam`, `lbfgs` or `gibbs`, numbered where needed.
-fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigError> {
+pub(crate) fn names(fits: &[config::Fit], source: &Source) -> Result<Vec<String>, ConfigError> {
     let written = |fit: &config::Fit| fit.name().map(str::to_owned);
     let mut taken: HashMap<String, usize> = HashMap::new();
     for (i, name) in fits.iter().map(written).enumerate() {

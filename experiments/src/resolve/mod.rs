@@ -8,6 +8,7 @@ mod csv;
 mod file;
 mod npy;
 mod parquet;
+mod separated;
 mod simulation;
 
 mod checks;
@@ -26,6 +27,8 @@ use thiserror::Error;
 use crate::config::{self, ConfigError, Source};
 use crate::experiment::{DataSet, Experiment};
 use crate::output::{self, OutputError};
+pub(crate) use fit::names as fit_names;
+pub(crate) use separated::overlap_operations;
 
 /// Why there is no experiment to run.
 #[derive(Debug, Error, Diagnostic)]
@@ -115,6 +118,9 @@ fn data_set(
         config::Data::SimulateInBall { n, components, dims, radius, seed } => {
             let components = components.unwrap_or(written.model.components);
             Ok(simulation::in_ball(source, written.seed, (*n, components, *dims, *radius), *seed)?)
+        }
+        config::Data::SimulateSeparated { .. } => {
+            Ok(separated::separated(source, written.seed, &written.data, written.model.components)?)
         }
         config::Data::SimulateFromPrior { n, seed } => {
             Ok(simulation::from_prior(source, written.seed, *n, *seed, &written.model)?)

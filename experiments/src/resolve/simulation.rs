@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter};
 
 use gmm_core::{Mixture, Streams};
-use gmm_sim::{BallError, SimulationError, Sizes, mixture_from_prior, mixture_in_ball, simulate};
+use gmm_sim::{BallError, Simulation, SimulationError, Sizes, mixture_from_prior, mixture_in_ball, simulate};
 
 use crate::config::{self, ConfigError, Source};
 use crate::digest::Digested;
@@ -83,8 +83,20 @@ pub(super) fn from_prior(
     Ok((set, config::Data::SimulateFromPrior { n, seed }))
 }
 
+/// Refuses more numbers than data may hold.
+pub(super) fn check_size(source: &Source, place: &str, rows: u128, d: usize) -> Result<(), ConfigError> {
+    let numbers = rows * d as u128;
+    match numbers > MOST_NUMBERS {
+        true => {
+            let message = format!("the data would hold {numbers} numbers, beyond the limit of {MOST_NUMBERS}");
+            Err(source.error_at(place, message, None))
+        }
+        false => Ok(()),
+    }
+}
+
 /// The data have streams of their own: another fit does not change them.
-fn streams(experiment_seed: u64, seed: Option<u64>) -> Streams {
+pub(super) fn streams(experiment_seed: u64, seed: Option<u64>) -> Streams {
     Streams::new(seed.unwrap_or(experiment_seed)).named("data")
 }
 
@@ -100,16 +112,22 @@ fn draw(
         Sizes::Total(n) => *n as u128,
         Sizes::Exact(sizes) => sizes.iter().map(|size| *size as u128).sum(),
     };
-    let numbers = rows * truth.d() as u128;
-    if numbers > MOST_NUMBERS {
-        let message = format!("the data would hold {numbers} numbers, beyond the limit of {MOST_NUMBERS}");
-        return Err(source.error_at(place, message, None));
-    }
+    check_size(source, place, rows, truth.d())?;
     let simulation = simulate(&truth, sizes, &mut streams(experiment_seed, seed).named("rows").rng(0))
         .map_err(|error: SimulationError| source.error_at(place, error, None))?;
-    let d = truth.d();
-    let columns: Vec<String> = (1..=d).map(|j| format!("x{j}")).collect();
     let classes = (0..truth.k()).map(|k| k.to_string()).collect();
+    data_set(source, place, truth, simulation, classes)
+}
+
+/// Simulated rows with their classes, and the digest of the file that they leave.
+pub(super) fn data_set(
+    source: &Source,
+    place: &str,
+    truth: Mixture,
+    simulation: Simulation,
+    classes: Vec<String>,
+) -> Result<DataSet, ConfigError> {
+    let columns: Vec<String> = (1..=truth.d()).map(|j| format!("x{j}")).collect();
     let mut set = DataSet {
         source: "simulated".to_owned(),
         sha256: String::new(),

@@ -9,7 +9,7 @@ thread_local! {
 }
 
 /// What `f` returns, or the message of its panic, which is not printed. What `f` holds is dropped then.
-pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = take_hook();

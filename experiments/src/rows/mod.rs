@@ -15,6 +15,7 @@ mod parquet;
 
 pub(crate) use classes::Classes;
 pub(crate) use error::{RowsError, ValueFault};
+pub(crate) use guard::guarded;
 pub(crate) use mapped::MappedRows;
 pub(crate) use npy::Npy;
 pub(crate) use parquet::Parquet;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use gmm_core::{Mixture, Model, Shape, Structure};
+use statrs::distribution::{ContinuousCDF, Normal};
 
 /// A parameter of a mixture; indices count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,25 @@ impl Parameter {
         }
     }
 
+    /// The interval of a level such as 0.5 about an estimate with this standard error, on the scale and by the formulas of
+    /// [`uncertainty`](crate::uncertainty); not for a bootstrap. NaN for a level outside (0, 1).
+    ///
+    /// ```
+    /// use gmm_em::Parameter;
+    /// let mean = Parameter::Mean { component: 0, coordinate: 0 };
+    /// let (lower, upper) = mean.interval(1.0, 2.0, 0.5);
+    /// assert!((lower + 0.348_979_5).abs() < 1e-6 && (upper - 2.348_979_5).abs() < 1e-6);
+    /// ```
+    pub fn interval(&self, estimate: f64, standard_error: f64, level: f64) -> (f64, f64) {
+        if !(level > 0.0 && level < 1.0) {
+            return (f64::NAN, f64::NAN);
+        }
+        let scale = self.scale();
+        let z = -Normal::standard().inverse_cdf(0.5 * (1.0 - level));
+        let on_scale = standard_error / scale.slope(estimate);
+        (scale.shift(estimate, -z * on_scale), scale.shift(estimate, z * on_scale))
+    }
+
     pub(crate) fn scale(&self) -> Scale {
         match self {
             Self::Weight { .. } => Scale::Logit,
@@ -118,6 +138,21 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn intervals_are_those_of_the_formulas() {
+        let z = 1.644_853_626_951_472_6;
+        let (w, v, se) = (0.3, 2.0, 0.05);
+        let logit = |w: f64| (w / (1.0 - w)).ln();
+        let (lower, upper) = Parameter::Weight { component: 0 }.interval(w, se, 0.9);
+        assert!((logit(lower) - (logit(w) - z * se / (w * (1.0 - w)))).abs() < 1e-9);
+        assert!((logit(upper) - (logit(w) + z * se / (w * (1.0 - w)))).abs() < 1e-9);
+        let (lower, upper) = Parameter::Covariance { component: 0, i: 1, j: 1 }.interval(v, se, 0.9);
+        assert!((lower - v * (-z * se / v).exp()).abs() < 1e-9 && (upper - v * (z * se / v).exp()).abs() < 1e-9);
+        // A weight of 1 is not estimated.
+        assert_eq!(Parameter::Weight { component: 0 }.interval(1.0, 0.0, 0.9), (1.0, 1.0));
+        assert!(Parameter::Weight { component: 0 }.interval(0.5, 0.1, 1.0).0.is_nan());
+    }
 
     #[test]
     fn shifts_are_those_of_the_transformed_value_and_slopes_their_limit() {

@@ -1,0 +1,116 @@
+//! The table of `gmm study`: cells and fits with the main measures, on one screen.
+
+use std::fmt::Write;
+
+use comfy_table::{Cell, Table};
+
+use crate::report::numbers::{seconds, short};
+use crate::report::terminal::{right, table};
+use crate::study::{FactorValue, MeasureName, StudySummary};
+
+/// Rows beyond these are left to `measures.csv`.
+const MOST_ROWS: usize = 24;
+
+/// Failures beyond these are left to `study.json`.
+const MOST_FAILURES: usize = 4;
+
+/// The whole text.
+pub(crate) fn study(summary: &StudySummary) -> String {
+    let mut text = String::new();
+    let (cells, fits, replicates) = (summary.cells.len(), summary.fits.len(), summary.replicates);
+    let cells_word = if cells == 1 { "cell" } else { "cells" };
+    let _ = writeln!(
+        text,
+        "{}: {cells} {cells_word}, {replicates} replicates of each, {fits} fits of each replicate, seed {}",
+        summary.name, summary.seed
+    );
+    let _ = writeln!(
+        text,
+        "\nMeasures, with the Monte Carlo standard error of the last digits in brackets (RMSE of means in true standard\n\
+         deviations; covers: share of the 90 % intervals of means that hold the truth)\n{}",
+        rows(summary)
+    );
+    if cells * fits > MOST_ROWS {
+        let _ = writeln!(text, "and {} more in measures.csv", cells * fits - MOST_ROWS);
+    }
+    for failure in summary.failures.iter().take(MOST_FAILURES) {
+        let of = values(summary, failure.cell);
+        let _ = writeln!(text, "failed {} times: {}{of}: {}", failure.count, failure.fit, first_line(&failure.reason));
+    }
+    if summary.failures.len() > MOST_FAILURES {
+        let _ = writeln!(text, "and {} more reasons of failures in study.json", summary.failures.len() - MOST_FAILURES);
+    }
+    text
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("")
+}
+
+fn values(summary: &StudySummary, cell: usize) -> String {
+    let Some(cell) = summary.cells.get(cell).filter(|cell| !cell.values.is_empty()) else { return String::new() };
+    let named = summary.factors.iter().zip(&cell.values).map(|(factor, value)| format!("{} {value}", factor.label));
+    format!(" at {}", named.collect::<Vec<_>>().join(", "))
+}
+
+fn rows(summary: &StudySummary) -> Table {
+    let mut table = table();
+    let factors = summary.factors.iter().map(|factor| factor.label.clone());
+    let names = ["fit", "failed", "RMSE means", "covers", "ARI", "held out", "KL to truth", "median time"];
+    table.set_header(factors.chain(names.map(str::to_owned)));
+    let pairs = summary.cells.iter().flat_map(|cell| summary.fits.iter().map(move |fit| (cell, fit)));
+    for (cell, fit) in pairs.take(MOST_ROWS) {
+        let figure = |parameter: Option<&str>, name: MeasureName| {
+            let measure = summary.measure(cell.number, &fit.name, parameter, name);
+            measure.map_or("-".to_owned(), |measure| with_error(measure.value, measure.mcse))
+        };
+        let failed = summary.failures.iter().filter(|f| f.cell == cell.number && f.fit == fit.name).map(|f| f.count);
+        let time = summary.seconds.iter().find(|s| s.cell == cell.number && s.fit == fit.name).and_then(|s| s.median);
+        let mut row: Vec<Cell> = cell.values.iter().map(value).collect();
+        row.push(Cell::new(&fit.name));
+        row.push(right(failed.sum::<usize>().to_string()));
+        row.push(right(figure(Some("means"), MeasureName::Rmse)));
+        row.push(right(figure(Some("means"), MeasureName::Coverage90)));
+        row.push(right(figure(None, MeasureName::AdjustedRandIndex)));
+        row.push(right(figure(None, MeasureName::HeldOutLnDensity)));
+        row.push(right(figure(None, MeasureName::KlDivergence)));
+        row.push(right(time.map_or("-".to_owned(), seconds)));
+        table.add_row(row);
+    }
+    table
+}
+
+fn value(value: &FactorValue) -> Cell {
+    match value {
+        FactorValue::Number(_) => right(value.to_string()),
+        FactorValue::Text(text) => Cell::new(text),
+    }
+}
+
+/// A value to two digits of its error, which stand behind it in brackets: 0.1234(56).
+fn with_error(value: Option<f64>, error: Option<f64>) -> String {
+    let (Some(value), error) = (value, error.unwrap_or(f64::NAN)) else { return "-".to_owned() };
+    if !(error > 0.0 && error < 1e4 && value.abs() < 1e7) || error < 1e-12 {
+        return short(value);
+    }
+    let digits = (1.0 - error.log10().floor()).clamp(0.0, 14.0) as usize;
+    let of_error = (error * 10f64.powi(digits as i32)).round();
+    format!("{value:.digits$}({of_error})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_two_digits_of_their_errors() {
+        assert_eq!(with_error(Some(0.123_456), Some(0.0056)), "0.1235(56)");
+        assert_eq!(with_error(Some(-2.0), Some(0.25)), "-2.00(25)");
+        assert_eq!(with_error(Some(1234.5), Some(31.0)), "1234(31)");
+        assert_eq!(with_error(Some(0.9), None), "0.9000");
+        assert_eq!(
+            (with_error(Some(1.0), Some(0.0)), with_error(None, Some(1.0))),
+            ("1.0000".to_owned(), "-".to_owned())
+        );
+    }
+}
