@@ -43,7 +43,7 @@ impl Bracketed {
 }
 
 fn is_alone(outline: &Outline<'_>, value: usize) -> bool {
-    if outline.is_list(value) {
+    if outline.is_list(value) || outline.key(value).is_none() {
         return false;
     }
     let path = outline.path(value);

@@ -32,9 +32,10 @@ const PARTS: &str = "parts";
 /// The tables, in the order in which they are written.
 const TABLES: [&str; 3] = ["estimates", "seconds", "fits"];
 
-/// A part is written so often, or when there are so many records.
-const EVERY: Duration = Duration::from_secs(2);
-const MOST_PENDING: usize = 2000;
+/// A part is written when what is pending is a tenth of the work of this process so far: this bounds the share that a kill
+/// can cost, and the number of parts. These are the least and the most time from one to the next.
+const LEAST: Duration = Duration::from_millis(50);
+const MOST: Duration = Duration::from_secs(5);
 
 /// What all rows of a folder have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +100,7 @@ struct Inner {
     known: BTreeMap<Key, Record>,
     pending: Vec<Key>,
     next_part: u64,
+    started: Instant,
     flushed: Instant,
 }
 
@@ -127,6 +129,7 @@ impl<'a> Store<'a> {
                 known: BTreeMap::new(),
                 pending: Vec::new(),
                 next_part: 0,
+                started: Instant::now(),
                 flushed: Instant::now(),
             }),
             folder,
@@ -213,7 +216,7 @@ impl<'a> Store<'a> {
             inner.pending.push(record.key.clone());
             inner.known.insert(record.key.clone(), record);
         }
-        let is_due = inner.flushed.elapsed() >= EVERY || inner.pending.len() >= MOST_PENDING;
+        let is_due = inner.flushed.elapsed() >= (inner.started.elapsed() / 10).clamp(LEAST, MOST);
         drop(inner);
         if is_due { self.flush() } else { Ok(()) }
     }
