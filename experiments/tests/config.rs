@@ -656,7 +656,7 @@ fn an_unknown_variant_is_shown_with_the_nearest_name_and_all_names() {
     let bad = example_with("objective: Posterior", "objective: «posterior»");
     assert_error(&bad, "fits[1].objective", &["did you mean `Posterior`?"]);
     let bad = example_with(CSV, "«Excel»(path: 3)");
-    assert_error(&bad, "data", &["`Csv`, `Npy`, `Parquet`, `Simulate`, `SimulateInBall` and `SimulateFromPrior`"]);
+    assert_error(&bad, "data", &["`SimulateInBall`, `SimulateSeparated` and `SimulateFromPrior`"]);
     let bad = example_with("Full([[0.5, 0.0], [0.0, 0.5]])", "«Spherical»(1)");
     assert_error(&bad, "model.prior.components.scale", &["not one of the names", "`Full`, `Diagonal` and `Isotropic`"]);
 }

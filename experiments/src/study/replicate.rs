@@ -159,10 +159,10 @@ impl<'a> Yardstick<'a> {
         let estimates = Parameter::all(&result.model).into_iter().filter_map(|parameter| {
             let name = parameter.to_string();
             let (group, unit) = self.group_and_unit(&name)?;
-            let (value, standard_error, interval_50, interval_90) = match &result.gibbs {
+            let (standard_error, interval_50, interval_90) = match &result.gibbs {
                 Some(gibbs) => {
                     let of = gibbs.quantity(&name)?;
-                    (of.mean, Some(of.sd), Some((of.q25, of.q75)), Some((of.q5, of.q95)))
+                    (Some(of.sd), Some((of.q25, of.q75)), Some((of.q5, of.q95)))
                 }
                 None => intervals(result, parameter, &name),
             };
@@ -172,7 +172,8 @@ impl<'a> Yardstick<'a> {
                 group,
                 truth,
                 unit: truth.and(unit),
-                estimate: value,
+                // Of a posterior its mean.
+                estimate: parameter.value(&result.mixture),
                 standard_error: finite(standard_error),
                 interval_50: interval_50.filter(are_finite),
                 interval_90: interval_90.filter(are_finite),
@@ -201,9 +202,9 @@ impl<'a> Yardstick<'a> {
     }
 }
 
-type Intervals = (f64, Option<f64>, Option<(f64, f64)>, Option<(f64, f64)>);
+type Intervals = (Option<f64>, Option<(f64, f64)>, Option<(f64, f64)>);
 
-/// A point estimate with its standard error and intervals, where it has any; those of 50 % come from the information alone.
+/// Standard error and intervals of a point estimate, where it has any; those of 50 % come from the information alone.
 fn intervals(result: &FitResult, parameter: Parameter, name: &str) -> Intervals {
     let value = parameter.value(&result.mixture);
     let uncertainty = result.point.as_ref().and_then(|point| point.uncertainty.as_ref()?.as_ref().ok());
@@ -214,8 +215,8 @@ fn intervals(result: &FitResult, parameter: Parameter, name: &str) -> Intervals 
         Some((interval.standard_error, half, (interval.lower, interval.upper)))
     });
     match found {
-        Some((standard_error, half, ninety)) => (value, Some(standard_error), half, Some(ninety)),
-        None => (value, None, None, None),
+        Some((standard_error, half, ninety)) => (Some(standard_error), half, Some(ninety)),
+        None => (None, None, None),
     }
 }
 
