@@ -3,6 +3,7 @@
 mod palette;
 
 mod axis;
+mod canvas;
 mod clip;
 mod panel;
 

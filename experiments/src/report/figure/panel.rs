@@ -1,5 +1,6 @@
 //! Panels to SVG: the one module that knows the drawing library.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -7,20 +8,18 @@ use serde::{Deserialize, Serialize};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
-use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
+use super::canvas::{Canvas, FONT, Sheet};
 use super::clip::{Point, holds, inside};
 use super::palette::{Color, Marker};
 use crate::report::page::Words;
 
 /// The library places everything at whole pixels, so figures are drawn this much larger than they are shown.
 const SCALE: u32 = 8;
-/// The library divides font sizes by this.
-const FONT: f64 = 1.24;
 /// What is left free around the axes, in pixels, and what their labels take.
 const MARGIN: u32 = 8;
 const RIGHT_MARGIN: u32 = 14;
@@ -151,22 +150,36 @@ pub(super) fn svg(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result<
     let columns = columns.max(1);
     let rows = panels.len().div_ceil(columns).max(1);
     let whole = (size.0 * columns as u32 * SCALE, size.1 * rows as u32 * SCALE);
-    let mut text = String::new();
+    let sheet = RefCell::new(Sheet::default());
     {
-        let root = SVGBackend::with_string(&mut text, whole).into_drawing_area();
+        let root = Canvas::new(&sheet, whole).into_drawing_area();
         for (area, panel) in root.split_evenly((rows, columns)).iter().zip(panels) {
-            draw(area, panel).map_err(|error| error.to_string())?;
+            draw(area, panel, &sheet).map_err(|error| error.to_string())?;
         }
         root.present().map_err(|error| error.to_string())?;
     }
-    Ok(text)
+    Ok(sheet.into_inner().svg(whole, SCALE))
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Failed<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>;
-type Chart<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<Scale, Scale>>;
+/// What the axes of panels measure, in words.
+pub(super) fn words(panels: &[Panel]) -> String {
+    // A reader is not served by more.
+    const MOST: usize = 6;
+    let mut all: Vec<String> = Vec::new();
+    for words in panels.iter().map(|panel| format!("{} against {}", panel.y.name(), panel.x.name())) {
+        if !all.contains(&words) {
+            all.push(words);
+        }
+    }
+    let more = if all.len() > MOST { " and more" } else { "" };
+    format!("{}{more}", all[..all.len().min(MOST)].join("; "))
+}
 
-fn draw<'a>(area: &Area<'a>, panel: &Panel) -> Result<(), Failed<'a>> {
+type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
+type Failed<'a> = DrawingAreaErrorKind<<Canvas<'a> as DrawingBackend>::ErrorType>;
+type Chart<'a, 'b> = ChartContext<'b, Canvas<'a>, Cartesian2d<Scale, Scale>>;
+
+fn draw<'a>(area: &Area<'a>, panel: &Panel, sheet: &RefCell<Sheet>) -> Result<(), Failed<'a>> {
     let mut chart = ChartBuilder::on(area)
         .margin(MARGIN * SCALE)
         .margin_right(RIGHT_MARGIN * SCALE)
@@ -184,9 +197,11 @@ fn draw<'a>(area: &Area<'a>, panel: &Panel) -> Result<(), Failed<'a>> {
         .x_desc(panel.x.name())
         .y_desc(panel.y.name())
         .draw()?;
+    sheet.borrow_mut().open_marks();
     for mark in &panel.marks {
-        draw_mark(&mut chart, panel, mark)?;
+        draw_mark(&mut chart, panel, mark, sheet)?;
     }
+    sheet.borrow_mut().close_marks();
     if panel.marks.is_empty() {
         let middle = text.pos(Pos::new(HPos::Center, VPos::Center));
         chart.draw_series([Text::new(panel.remark.to_string(), (0.5, 0.5), middle)])?;
@@ -200,20 +215,22 @@ fn room(axis: &Axis) -> u32 {
     (30 + 6 * longest as u32).max(66)
 }
 
-fn draw_mark<'a>(chart: &mut Chart<'a, '_>, panel: &Panel, mark: &Mark) -> Result<(), Failed<'a>> {
+fn draw_mark<'a>(
+    chart: &mut Chart<'a, '_>,
+    panel: &Panel,
+    mark: &Mark,
+    sheet: &RefCell<Sheet>,
+) -> Result<(), Failed<'a>> {
     let place = |point: &Point| (panel.x.place(point.0), panel.y.place(point.1));
     let pixels = |x: f64| (x * f64::from(SCALE)).round().max(1.0) as u32;
     match mark {
         Mark::Line { points, color, width, dashed } => {
             let style = rgb(*color).stroke_width(pixels(*width));
+            sheet.borrow_mut().dash(dashed.then(|| (pixels(6.0), pixels(4.0))));
             for part in inside(points.iter().map(place)) {
-                if *dashed {
-                    let (dash, gap) = (pixels(6.0), pixels(4.0));
-                    chart.draw_series([DashedPathElement::new(part, dash, gap, style)])?;
-                } else {
-                    chart.draw_series([PathElement::new(part, style)])?;
-                }
+                chart.draw_series([PathElement::new(part, style)])?;
             }
+            sheet.borrow_mut().dash(None);
         }
         Mark::Cloud { points, color, width, opacity } => {
             let style = rgb(*color).mix(*opacity).stroke_width(pixels(*width));

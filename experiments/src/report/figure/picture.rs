@@ -38,6 +38,14 @@ impl Picture {
         }
     }
 
+    /// What its axes measure, in words.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Panels(panels) => panel::words(&panels.panels),
+            Self::Shades(_) => "rows against rows".to_owned(),
+        }
+    }
+
     /// As an SVG element; its texts are escaped.
     ///
     /// # Errors
