@@ -1,5 +1,7 @@
 //! What stands in the reports.
 
+mod lead;
+mod made;
 mod points;
 mod reconciled;
 mod run;

@@ -1,31 +1,46 @@
 //! A report as one self-contained page: markup, and nothing that is computed.
 
+mod paper;
+mod theme;
+
 use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::figure::player::{Drawn, Player};
 use super::page::{Block, Cell, CellKind, Figure, Figures, Key, KeyKind, Mark, Notice, Page, Room, Table, Tone, slug};
 
+/// The least width of a picture over the one it is made for: its labels stay legible, and what does not fit scrolls.
+const LEAST: f64 = 0.78;
+
 /// The page; without anything from elsewhere.
 ///
 /// # Errors
 /// What the template engine or the drawing library says, in words.
 pub(crate) fn html(page: &Page) -> Result<String, String> {
+    let mut ids: Vec<String> = vec!["content".to_owned()];
     let sections = page.sections.iter().map(|section| {
         let (title, blocks) = (&section.title, blocks(&section.blocks)?);
-        Ok(context! { title, id => slug(title), blocks })
+        let id = unused(&ids, &slug(title));
+        ids.push(id.clone());
+        Ok(context! { title, id, blocks })
     });
     let sections = sections.collect::<Result<Vec<Value>, String>>()?;
+    let content = context! { title => &page.title, lead => blocks(&page.lead)?, sections };
     let context = context! {
         title => &page.title,
         kind => &page.kind,
         version => &page.computed_by,
         numbers_in => &page.numbers_in,
-        lead => blocks(&page.lead)?,
         sections,
         script => page.has_player().then(|| Value::from_safe_string(include_str!("render/player.js").to_owned())),
     };
-    render(context).map_err(|error| format!("{error:#}"))
+    render(content, context).map_err(|error| format!("{error:#}"))
+}
+
+/// A name that is not among those used: with a number if need be.
+fn unused(used: &[String], name: &str) -> String {
+    let numbered = (2..).map(|n| format!("{name}-{n}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !used.contains(name)).unwrap_or_default()
 }
 
 /// The figures as files: their names and their SVG.
@@ -33,19 +48,33 @@ pub(crate) fn html(page: &Page) -> Result<String, String> {
 /// # Errors
 /// What the drawing library says.
 pub(crate) fn figures(page: &Page) -> Result<Vec<(String, String)>, String> {
-    let draw = |(name, figure): (String, &Figure)| Ok((format!("{name}.svg"), figure.picture.svg()?));
+    let draw = |(name, figure): (String, &Figure)| {
+        Ok((format!("{name}.svg"), paper::file(figure, &figure.picture.svg()?, &alt(figure))))
+    };
     page.figures().into_iter().map(draw).collect()
 }
 
-fn render(page: Value) -> Result<String, minijinja::Error> {
+/// What a figure shows, for those who do not see it.
+fn alt(Figure { picture, title, caption, legend, .. }: &Figure) -> String {
+    let keys: Vec<&str> = legend.iter().map(|key| key.text.as_str()).collect();
+    let key = if keys.is_empty() { String::new() } else { format!(" Shown: {}.", keys.join(", ")) };
+    format!("{title}: {}. {caption}{key}", picture.words())
+}
+
+/// First what the page says, whose colours the style sheet then needs.
+fn render(content: Value, page: Value) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // Names that end in .html switch escaping on.
     environment.add_template("style.html", include_str!("render/style.html"))?;
     environment.add_template("parts.html", include_str!("render/parts.html"))?;
     environment.add_template("player.html", include_str!("render/player.html"))?;
+    environment.add_template("body.html", include_str!("render/body.html"))?;
     environment.add_template("page.html", include_str!("render/page.html"))?;
-    environment.get_template("page.html")?.render(page)
+    let body = environment.get_template("body.html")?.render(content)?;
+    let colors = theme::themed(&body);
+    let body = Value::from_safe_string(body);
+    environment.get_template("page.html")?.render(context! { colors, body, ..page })
 }
 
 fn blocks(all: &[Block]) -> Result<Vec<Value>, String> {
@@ -84,9 +113,12 @@ fn block(block: &Block) -> Result<Value, String> {
 
 fn figure(figure: &Figure) -> Result<Value, String> {
     let Figure { picture, title, caption, legend, table: behind } = figure;
+    let width = picture.width();
     Ok(context! {
         svg => Value::from_safe_string(picture.svg()?),
-        width => picture.width(),
+        width,
+        least => (LEAST * f64::from(width)).round() as u32,
+        alt => alt(figure),
         title,
         caption,
         legend => legend.iter().map(key).collect::<Vec<_>>(),
@@ -135,6 +167,7 @@ fn table(Table { title, note, header, rows, more }: &Table) -> Value {
 }
 
 fn cell(Cell { text, aside, kind, mark, key: of }: &Cell) -> Value {
+    let named = !matches!(kind, CellKind::Number | CellKind::Best | CellKind::StackedNumber);
     let kind = match kind {
         CellKind::Word => "",
         CellKind::Number => "number",
@@ -151,5 +184,5 @@ fn cell(Cell { text, aside, kind, mark, key: of }: &Cell) -> Value {
         Some(Mark::Alert) => ("bad", "!", "beyond its limit"),
         Some(Mark::Found) => ("bad", "\u{2717}", "a finding"),
     };
-    context! { text, aside, kind, class, sign, meaning, key => of.as_ref().map(key) }
+    context! { text, aside, kind, named, class, sign, meaning, key => of.as_ref().map(key) }
 }

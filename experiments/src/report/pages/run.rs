@@ -1,6 +1,6 @@
 //! The report of `gmm run`.
 
-use super::{figures, points, reconciled, tables};
+use super::{figures, lead, made, points, reconciled, tables};
 use crate::config;
 use crate::experiment::{DataSet, Experiment};
 use crate::fitted::Outcome;
@@ -29,6 +29,7 @@ pub(crate) fn run_page(experiment: &Experiment, outcome: &Outcome, summary: &Sum
         intervals: outcome.fits.iter().any(|fit| !fit.quantities_with_intervals().is_empty()),
     };
     let mut page = Page::new(&experiment.name, "Gaussian mixtures", "summary.json");
+    page.lead.extend(lead::lead(experiment, outcome, summary));
     page.lead.push(facts(experiment, summary));
     page.lead.extend(failures(outcome));
     page.lead.extend(warnings(outcome));
@@ -61,6 +62,7 @@ pub(crate) fn run_page(experiment: &Experiment, outcome: &Outcome, summary: &Sum
     let code = Block::Code(config::to_ron(&experiment.config));
     let title = "experiment.ron, every default filled in".to_owned();
     page.section("The experiment as used", vec![Block::Folded { title, blocks: vec![code] }]);
+    page.section("How this was made", made::how(experiment, outcome));
     page
 }
 
