@@ -58,8 +58,8 @@ pub(crate) enum Block {
         blocks: Vec<Block>,
     },
     Figures(Figures),
-    /// The fit as it learned.
-    Player(Box<Player>),
+    /// The fits as they learned.
+    Players(Vec<Player>),
     /// The keys that several figures share.
     Legend(Vec<Key>),
     /// Text as it stands in a file.
@@ -231,7 +231,7 @@ impl Page {
 
     /// Whether anything in it moves.
     pub(super) fn has_player(&self) -> bool {
-        self.sections.iter().flat_map(|section| &section.blocks).any(|block| matches!(block, Block::Player(_)))
+        self.sections.iter().flat_map(|section| &section.blocks).any(|block| matches!(block, Block::Players(_)))
     }
 
     /// All figures with the names of their files, without folder and ending: the section and the title, in letters and

@@ -25,7 +25,7 @@ pub(crate) fn html(page: &Page) -> Result<String, String> {
         Ok(context! { title, id, blocks })
     });
     let sections = sections.collect::<Result<Vec<Value>, String>>()?;
-    let content = context! { title => &page.title, lead => blocks(&page.lead)?, sections };
+    let content = context! { title => &page.title, lead => blocks(&page.lead)?, sections => sections.clone() };
     let context = context! {
         title => &page.title,
         kind => &page.kind,
@@ -105,7 +105,10 @@ fn block(block: &Block) -> Result<Value, String> {
             let figures = figures.iter().map(figure).collect::<Result<Vec<Value>, String>>()?;
             context! { is => "figures", room, figures }
         }
-        Block::Player(one) => player(one)?,
+        Block::Players(all) => {
+            let players = all.iter().map(player).collect::<Result<Vec<Value>, String>>()?;
+            context! { is => "players", players }
+        }
         Block::Legend(keys) => context! { is => "legend", keys => keys.iter().map(key).collect::<Vec<_>>() },
         Block::Code(text) => context! { is => "code", text },
     })
@@ -133,7 +136,6 @@ fn player(player: &Player) -> Result<Value, String> {
     let size = |(width, height): (u32, u32)| context! { width, height };
     let last = frames.last().map(|(label, paths)| context! { label, paths });
     Ok(context! {
-        is => "player",
         title => &player.title,
         caption => &player.caption,
         legend => player.legend.iter().map(key).collect::<Vec<_>>(),

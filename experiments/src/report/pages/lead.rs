@@ -34,7 +34,8 @@ pub(super) fn lead(experiment: &Experiment, outcome: &Outcome, summary: &Summary
 }
 
 fn ran(experiment: &Experiment, outcome: &Outcome) -> String {
-    let (points, sampled): (Vec<&FitResult>, Vec<&FitResult>) = outcome.fits.iter().partition(|fit| fit.point.is_some());
+    let (points, sampled): (Vec<&FitResult>, Vec<&FitResult>) =
+        outcome.fits.iter().partition(|fit| fit.point.is_some());
     let mut what = Vec::new();
     if !points.is_empty() {
         what.push(counted(points.len(), "point estimate"));
@@ -75,13 +76,18 @@ fn against_the_truth(rows: &[Comparison], k: usize) -> Vec<String> {
         return if all.is_empty() { Vec::new() } else { vec![none] };
     };
     let errors = |row: &Comparison| {
-        let mean = row.rms_mean_error.map(|x| format!("means by {} column standard deviations (root mean square)", short(x)));
+        let mean =
+            row.rms_mean_error.map(|x| format!("means by {} column standard deviations (root mean square)", short(x)));
         let weight = row.max_weight_error.map(|x| format!("weights by at most {}", short(x)));
         let covariance = row.max_covariance_error.map(|x| format!("covariances by at most {} %", percent(x)));
         and(&[mean, weight, covariance].into_iter().flatten().collect::<Vec<_>>())
     };
     let only = near.len() == 1;
-    let which = if only { format!("{} misses", best.fit) } else { format!("The means of {} come nearest; it misses", best.fit) };
+    let which = if only {
+        format!("{} misses", best.fit)
+    } else {
+        format!("The means of {} come nearest; it misses", best.fit)
+    };
     let mut sentence = format!("{which} the true {}.", errors(best));
     if let Some(worst) = near.last().filter(|_| !only).and_then(|row| Some((row, row.rms_mean_error?))) {
         sentence.push_str(&format!(" Farthest are those of {}, by {}.", worst.0.fit, short(worst.1)));
@@ -97,8 +103,11 @@ fn against_the_truth(rows: &[Comparison], k: usize) -> Vec<String> {
     }
     if near.len() < all.len() {
         let others = all.len() - near.len();
-        sentences.push(format!("{} with another number of components than the truth, {k}, {} not compared with it.",
-            counted(others, "fit"), if others == 1 { "is" } else { "are" }));
+        sentences.push(format!(
+            "{} with another number of components than the truth, {k}, {} not compared with it.",
+            counted(others, "fit"),
+            if others == 1 { "is" } else { "are" }
+        ));
     }
     sentences
 }
@@ -113,7 +122,10 @@ fn against_the_classes(rows: &[Comparison]) -> Option<String> {
     let ((best, most), (worst, least)) = (indices.first()?, indices.last()?);
     let scale = "the adjusted Rand index, 1 for the same and 0 for what chance gives";
     Some(match indices.len() {
-        1 => format!("With the known classes, which no fit saw, the classification by {best} agrees to {} ({scale}).", short(*most)),
+        1 => format!(
+            "With the known classes, which no fit saw, the classification by {best} agrees to {} ({scale}).",
+            short(*most)
+        ),
         _ => format!(
             "With the known classes, which no fit saw, the classification by {best} agrees best, to {}, and that by {worst} \
              least, to {} ({scale}).",
@@ -178,9 +190,12 @@ fn number_of_components(experiment: &Experiment, outcome: &Outcome) -> Option<St
 /// What BIC and ICL prefer among the maximum likelihood fits of different models.
 fn preferred(outcome: &Outcome) -> Option<String> {
     let is_maximum = |fit: &&FitResult| {
-        fit.point.as_ref().is_some_and(|point| point.objective == Objective::Likelihood && !point.policy.acts_in_m_step())
+        fit.point
+            .as_ref()
+            .is_some_and(|point| point.objective == Objective::Likelihood && !point.policy.acts_in_m_step())
     };
-    let fits: Vec<&FitResult> = outcome.fits.iter().filter(is_maximum).filter(|fit| fit.criteria.bic.is_finite()).collect();
+    let fits: Vec<&FitResult> =
+        outcome.fits.iter().filter(is_maximum).filter(|fit| fit.criteria.bic.is_finite()).collect();
     let first = fits.first()?;
     let same = |fit: &FitResult, other: &FitResult| fit.mixture.k() == other.mixture.k() && kind(fit) == kind(other);
     if fits.iter().all(|fit| same(fit, first)) {
@@ -223,8 +238,11 @@ fn predicted(outcome: &Outcome) -> Option<String> {
         let score = fit.held_out.as_ref()?.as_ref().ok()?;
         Some((score.mean(), score.standard_error())).filter(|score| score.0.is_finite())
     };
-    let mut scores: Vec<(&str, f64, f64)> =
-        outcome.fits.iter().filter_map(|fit| score(fit).map(|(mean, error)| (fit.name.as_str(), mean, error))).collect();
+    let mut scores: Vec<(&str, f64, f64)> = outcome
+        .fits
+        .iter()
+        .filter_map(|fit| score(fit).map(|(mean, error)| (fit.name.as_str(), mean, error)))
+        .collect();
     scores.sort_by(|a, b| b.1.total_cmp(&a.1));
     let (best, worst) = (scores.first()?, scores.last().filter(|_| scores.len() > 1)?);
     Some(format!(
@@ -277,7 +295,11 @@ fn condensed(fit: &FitResult, warning: &Warning) -> (u8, &'static str, String) {
         Warning::Levels { .. } => (1, "chains sit in different modes", String::new()),
         Warning::RHat { quantities } => {
             let worst = short(of_gibbs(|gibbs| gibbs.worst_r_hat()));
-            (1, "chains have not mixed", format!("R-hat up to {worst}, too high in {}", counted(quantities.len(), "quantity")))
+            (
+                1,
+                "chains have not mixed",
+                format!("R-hat up to {worst}, too high in {}", counted(quantities.len(), "quantity")),
+            )
         }
         Warning::NotConverged { iterations, .. } => (1, "not converged", format!("{iterations} iterations")),
         Warning::Evidences { discrepancy } => {
@@ -325,7 +347,7 @@ fn alone(fit: &FitResult) -> Option<String> {
     let optima = point.modes.iter().filter(|mode| mode.kind == ModeKind::Optimum).count();
     let all = point.restarts.len();
     (all > 2 && best.restarts.len() == 1).then(|| {
-        let of = if optima > 1 { format!("; there are {optima} optima in all", ) } else { String::new() };
+        let of = if optima > 1 { format!("; there are {optima} optima in all",) } else { String::new() };
         format!("only 1 of {all} restarts of {} found its best optimum, so that a higher one may exist{of}", fit.name)
     })
 }

@@ -96,7 +96,8 @@ fn chains(outcome: &Outcome) -> Vec<Block> {
 fn learned(experiment: &Experiment, outcome: &Outcome) -> Vec<Block> {
     let (players, without) = figure::learned::players(experiment, outcome);
     let without = (!without.is_empty()).then(|| Block::Text(format!("Not shown: {}.", without.join("; "))));
-    players.into_iter().map(|player| Block::Player(Box::new(player))).chain(without).collect()
+    let players = (!players.is_empty()).then_some(Block::Players(players));
+    players.into_iter().chain(without).collect()
 }
 
 /// The climbs of all restarts, and the optima that they reached.

@@ -64,7 +64,13 @@ fn legend(keys: &[Key], width: f64, height: f64) -> (String, f64) {
         if x > MARGIN && x + takes > width - MARGIN {
             (x, y) = (MARGIN, y + LINE);
         }
-        let _ = writeln!(text, "{}<text x=\"{:.1}\" y=\"{y:.1}\" dy=\"0.35em\">{}</text>", sign(key, x, y), x + SIGN, escaped(&key.text));
+        let _ = writeln!(
+            text,
+            "{}<text x=\"{:.1}\" y=\"{y:.1}\" dy=\"0.35em\">{}</text>",
+            sign(key, x, y),
+            x + SIGN,
+            escaped(&key.text)
+        );
         x += takes + APART;
     }
     text.push_str("</g>\n");
@@ -76,7 +82,9 @@ fn sign(key: &Key, x: f64, y: f64) -> String {
     match key.kind {
         KeyKind::Line => format!("<path d=\"M{x:.1} {y:.1}H{end:.1}\" stroke=\"{color}\" stroke-width=\"2.5\"/>"),
         KeyKind::Dashed => {
-            format!("<path d=\"M{x:.1} {y:.1}H{end:.1}\" stroke=\"{color}\" stroke-width=\"1.8\" stroke-dasharray=\"5 3\"/>")
+            format!(
+                "<path d=\"M{x:.1} {y:.1}H{end:.1}\" stroke=\"{color}\" stroke-width=\"1.8\" stroke-dasharray=\"5 3\"/>"
+            )
         }
         KeyKind::Area => {
             let top = y - 5.0;
@@ -85,7 +93,9 @@ fn sign(key: &Key, x: f64, y: f64) -> String {
         KeyKind::Dot => {
             let middle = 0.5 * (x + end);
             let sign = escaped(&key.sign);
-            format!("<text x=\"{middle:.1}\" y=\"{y:.1}\" dy=\"0.35em\" text-anchor=\"middle\" fill=\"{color}\">{sign}</text>")
+            format!(
+                "<text x=\"{middle:.1}\" y=\"{y:.1}\" dy=\"0.35em\" text-anchor=\"middle\" fill=\"{color}\">{sign}</text>"
+            )
         }
     }
 }
@@ -101,7 +111,12 @@ mod tests {
 
     #[test]
     fn entries_that_do_not_fit_stand_in_the_next_line() {
-        let key = |text: &str| Key { kind: KeyKind::Dashed, sign: "".into(), color: "#000000".to_owned(), text: text.to_owned() };
+        let key = |text: &str| Key {
+            kind: KeyKind::Dashed,
+            sign: "".into(),
+            color: "#000000".to_owned(),
+            text: text.to_owned(),
+        };
         let (text, below) = legend(&[key("a<b"), key(&"wide ".repeat(20)), key("c")], 300.0, 100.0);
         assert_eq!(below, 3.0 * LINE + 2.0 * MARGIN);
         assert!(text.contains("y=\"120.0\"") && text.contains("y=\"140.0\"") && text.contains("y=\"160.0\""), "{text}");
