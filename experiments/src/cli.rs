@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use gmm_mcmc::{Kind, Relabelling};
 
 use crate::bench::{BenchArgs, BenchError, bench};
+use crate::compare_runs::{CompareArgs, compare_runs, write};
 use crate::config::{Config, ConfigError, load_any};
 use crate::experiment::{Experiment, Fit, Method, Sampling};
 use crate::fitted::Outcome;
@@ -65,6 +66,8 @@ enum Command {
     Report(ReportArgs),
     /// Runs a study: a grid of experiments, each replicated, and how well the fits did in each cell.
     Study(StudyArgs),
+    /// Puts the results of several runs side by side.
+    Compare(CompareArgs),
     /// Measures how fast EM and Gibbs sampling run on this machine.
     Bench(BenchArgs),
 }
@@ -132,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => run_verify(&args),
         Command::Report(args) => report_all(&args),
         Command::Study(args) => run_study(&args),
+        Command::Compare(args) => run_compare(&args),
         Command::Bench(args) => run_bench(&args),
     };
     match done {
@@ -238,6 +242,20 @@ fn run_bench(args: &BenchArgs) -> Result<bool, Failure> {
         BenchError::Running(_) => Failure::Running(miette::Report::msg(error)),
     })?;
     say(&mut std::io::stdout(), &report);
+    Ok(true)
+}
+
+fn run_compare(args: &CompareArgs) -> Result<bool, Failure> {
+    let comparison = compare_runs(args).map_err(|error| Failure::Input(miette::Report::msg(error)))?;
+    let written = write(&comparison, &args.out);
+    if !args.quiet || written.is_err() {
+        say(&mut std::io::stdout(), &report::runs(&comparison));
+    }
+    written.map_err(|error| Failure::Running(miette::Report::msg(error)))?;
+    if !args.quiet {
+        let out = args.out.display();
+        say(&mut std::io::stdout(), &format!("\nComparison in {out} (comparison.json, comparison.html)"));
+    }
     Ok(true)
 }
 

@@ -37,6 +37,7 @@ mod progress;
 mod write;
 
 mod bench;
+mod compare_runs;
 mod select;
 pub mod study;
 mod verify;

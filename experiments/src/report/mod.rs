@@ -8,14 +8,16 @@ mod pages;
 mod parameters;
 mod posteriors;
 mod render;
+mod runs;
 mod selection;
 mod study;
 mod terminal;
 mod verification;
 
 pub(crate) use names::listed;
-pub(crate) use pages::{run_page, verification_page};
+pub(crate) use pages::{run_page, runs_page, verification_page};
 pub(crate) use render::{figures, html};
+pub(crate) use runs::runs;
 pub(crate) use selection::selection;
 pub(crate) use study::study;
 pub(crate) use terminal::terminal;

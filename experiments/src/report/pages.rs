@@ -5,12 +5,14 @@ mod made;
 mod points;
 mod reconciled;
 mod run;
+mod runs;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod verification;
 
 pub(crate) use run::run_page;
+pub(crate) use runs::runs_page;
 pub(crate) use tables::method;
 pub(crate) use verification::verification_page;
 

@@ -297,7 +297,7 @@ fn shown(posteriors::TextTable { title, note, header, words, rows }: posteriors:
 }
 
 /// Words in lines of at most 100 characters.
-fn folded(text: &str) -> String {
+pub(super) fn folded(text: &str) -> String {
     let (mut folded, mut column) = (String::new(), 0);
     for word in text.split(' ') {
         let width = word.chars().count() + 1;
