@@ -112,7 +112,7 @@ pub fn fit<A: Ascent>(
     let runs: Vec<Result<Run, EmError>> = (0..plan.restarts)
         .into_par_iter()
         .map_init(Workspace::new, |workspace, restart| {
-            run(model, data, settings, streams, restart, workspace, progress, &mut Blind)
+            run((model, data), settings, streams, restart, workspace, progress, &mut Blind)
         })
         .collect();
     let runs = runs.into_iter().collect::<Result<Vec<Run>, EmError>>()?;
@@ -185,8 +185,7 @@ pub(crate) struct Run {
 
 /// One restart.
 pub(crate) fn run<A: Ascent>(
-    model: &Model,
-    data: &Data,
+    (model, data): (&Model, &Data),
     settings: &A,
     streams: &Streams,
     restart: usize,

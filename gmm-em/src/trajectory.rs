@@ -90,7 +90,7 @@ pub fn trajectory<A: Ascent>(
     let wanted = choose(estimate.trace.len(), &estimate.parts, most);
     let mut recorder = Recorder::of(wanted);
     let mut workspace = Workspace::new();
-    let run = run(model, data, settings, streams, estimate.best, &mut workspace, &|_| {}, &mut recorder)?;
+    let run = run((model, data), settings, streams, estimate.best, &mut workspace, &|_| {}, &mut recorder)?;
     let (climb, same) = (&run.climb, estimate.mixture == run.climb.mixture);
     if !(same && matches!(climb.outcome, Outcome::Stopped(_)) && climb.trace == estimate.trace) {
         let (found, expected) = (climb.objective(), estimate.objective);
