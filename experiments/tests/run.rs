@@ -192,8 +192,10 @@ fn the_summary_holds_every_field_of_the_contract() {
 
 #[test]
 fn all_configs_that_ship_are_valid() {
-    let configs: Vec<PathBuf> = std::fs::read_dir(configs()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(configs.len() >= 8);
+    let in_folder = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let all = in_folder(configs()).chain(in_folder(configs().join("studies")));
+    let configs: Vec<PathBuf> = all.filter(|path| path.is_file()).collect();
+    assert!(configs.len() >= 12);
     for config in configs {
         let output = run(&["check", config.to_str().unwrap()]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -229,9 +229,8 @@ fn failed_fits_and_mixtures_that_cannot_be_are_rows() {
     // Another number of components than the truth: no measures of parameters.
     assert!(found.measures.iter().all(|measure| measure.parameter.is_none()));
     // No mixture has that much overlap.
-    let data =
-        "SimulateSeparated(n: 60, components: 4, dims: 1, separation: [MaximumOverlap(0.99999), C(1.0)], tied: true,
-        weights: Given([1, 50, 2500, 125000]))";
+    let data = "SimulateSeparated(n: 60, components: 3, dims: 3, separation: [AverageOverlap(0.999), C(1.0)],
+        condition: 20.0, weights: Given([1, 2, 5]))";
     study(&config_of(data, FITS), &folder.path().join("data"), &[]);
     let found = summary(&folder.path().join("data"));
     let reason = &found.failures[0];
