@@ -182,7 +182,7 @@ pub struct FailureCount {
     pub cell: usize,
     /// The name of the fit.
     pub fit: String,
-    /// The reason.
+    /// The reason. Those that differ in their numbers alone are one, in the words of its first replicate.
     pub reason: String,
     /// In how many replicates.
     pub count: usize,
