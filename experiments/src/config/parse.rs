@@ -106,7 +106,7 @@ pub fn parse(name: &str, text: &str) -> Result<(Experiment, Source), ConfigError
 /// The text is not RON, or not that of a [`Study`].
 pub fn parse_study(name: &str, text: &str) -> Result<(Study, Source), ConfigError> {
     let source = source(name, text);
-    if Outline::new(&source.text).values.first().is_some() && !is_study(&source) {
+    if !Outline::new(&source.text).values.is_empty() && !is_study(&source) {
         let help = Some("`gmm run` runs an experiment; `gmm study` takes a `Study( .. )`");
         return Err(source.error_at("", "this is not a study", help));
     }
