@@ -170,3 +170,79 @@ fn of_parameters(done: &[&Record], add: &mut Add<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::record::Key;
+
+    /// Two means with true values 0 and 10 and units 1 and 2: estimates, standard errors 1 and 2, and 90 % intervals of 1 about
+    /// the first and of 4 about the second.
+    fn record(replicate: u64, estimates: [f64; 2], status: Status) -> Record {
+        let estimate = |j: usize| {
+            let (truth, unit) = ([0.0, 10.0][j], [1.0, 2.0][j]);
+            let (half, x) = ([1.0, 4.0][j], estimates[j]);
+            Estimate {
+                parameter: Arc::from(format!("means[{j},0]")),
+                group: Group::Means,
+                truth: Some(truth),
+                unit: Some(unit),
+                estimate: x,
+                standard_error: Some(unit),
+                interval_50: None,
+                interval_90: Some((x - half, x + half)),
+            }
+        };
+        let text = || Arc::from("");
+        let mut row = FitRow::without_estimate(status, "why".to_owned());
+        row.kl_divergence = Some(replicate as f64);
+        let estimates = if status == Status::Done { vec![estimate(0), estimate(1)] } else { Vec::new() };
+        let key = Key { cell: text(), replicate, fit: text() };
+        Record { key, cell_content: text(), fit_content: text(), fit: text(), row, estimates, seconds: None }
+    }
+
+    #[test]
+    fn pooled_and_single_measures_are_those_computed_by_hand() {
+        // Scaled errors (2, 1) and (0, -3); the third has no estimate.
+        let records = [
+            record(0, [2.0, 12.0], Status::Done),
+            record(1, [0.0, 4.0], Status::Done),
+            record(2, [0.0; 2], Status::Failed),
+        ];
+        let all = measures(7, "em", &records.iter().collect::<Vec<_>>());
+        let assert_is = |parameter: Option<&str>, name: MeasureName, value: f64, mcse: f64, n: usize| {
+            let found = all.iter().find(|measure| measure.parameter.as_deref() == parameter && measure.name == name);
+            let found = found.unwrap();
+            let close = |a: Option<f64>, b: f64| (a.unwrap() - b).abs() < 1e-14;
+            assert!(close(found.value, value) && close(found.mcse, mcse), "{found:?}, not {value} +- {mcse}");
+            assert_eq!((found.cell, found.fit.as_str(), found.n), (7, "em", n));
+        };
+        let means = Some("means");
+        // Means over parameters 3/2 and -3/2: half their distance is the error of their mean.
+        assert_is(means, MeasureName::Bias, 0.0, 1.5, 2);
+        // Mean squares 5/2 and 9/2.
+        assert_is(means, MeasureName::Rmse, 3.5f64.sqrt(), 1.0 / (2.0 * 3.5f64.sqrt()), 2);
+        // About the means 1 and -1 of the parameters: squares 1 and 4 in both replicates, 5/2 on average, times 2 / (2 - 1).
+        assert_is(means, MeasureName::EmpiricalSe, 5.0f64.sqrt(), 0.0, 2);
+        assert_is(means, MeasureName::ModelSe, 1.0, 0.0, 2);
+        // Half of the first replicate's intervals cover, (1, 3) not and (8, 16); of the second's (-1, 1) and not (0, 8).
+        assert_is(means, MeasureName::Coverage90, 0.5, 0.0, 2);
+        assert_is(means, MeasureName::Width90, 3.0, 0.0, 2);
+        assert_is(Some("means[1,0]"), MeasureName::Bias, -2.0, 4.0, 2);
+        assert_is(Some("means[1,0]"), MeasureName::EmpiricalSe, 32.0f64.sqrt(), 4.0, 2);
+        assert_is(Some("means[1,0]"), MeasureName::Coverage90, 0.5, 0.125f64.sqrt(), 2);
+        assert_is(Some("means[1,0]"), MeasureName::Width90, 8.0, 0.0, 2);
+        assert_is(None, MeasureName::KlDivergence, 0.5, 0.5, 2);
+        assert_is(None, MeasureName::ShareFailed, 1.0 / 3.0, (2.0f64 / 27.0).sqrt(), 3);
+        assert!(!all.iter().any(|measure| measure.name == MeasureName::Coverage50));
+    }
+
+    #[test]
+    fn single_parameters_are_not_measured_where_the_truth_varies() {
+        let mut records = [record(0, [2.0, 12.0], Status::Done), record(1, [0.0, 4.0], Status::Done)];
+        records[1].estimates[0].truth = Some(0.5);
+        let all = measures(0, "em", &records.iter().collect::<Vec<_>>());
+        assert!(all.iter().any(|measure| measure.parameter.as_deref() == Some("means")));
+        assert!(!all.iter().any(|measure| measure.parameter.as_deref().is_some_and(|name| name.contains('['))));
+    }
+}
