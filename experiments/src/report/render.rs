@@ -25,7 +25,8 @@ pub(crate) fn html(page: &Page) -> Result<String, String> {
         Ok(context! { title, id, blocks })
     });
     let sections = sections.collect::<Result<Vec<Value>, String>>()?;
-    let content = context! { title => &page.title, lead => blocks(&page.lead)?, sections => sections.clone() };
+    let sections = Value::from(sections);
+    let content = context! { title => &page.title, lead => blocks(&page.lead)?, sections => &sections };
     let context = context! {
         title => &page.title,
         kind => &page.kind,
@@ -169,7 +170,8 @@ fn table(Table { title, note, header, rows, more }: &Table) -> Value {
 }
 
 fn cell(Cell { text, aside, kind, mark, key: of }: &Cell) -> Value {
-    let named = !matches!(kind, CellKind::Number | CellKind::Best | CellKind::StackedNumber);
+    let is_number = matches!(kind, CellKind::Number | CellKind::Best | CellKind::StackedNumber);
+    let named = !is_number && (!text.is_empty() || of.is_some());
     let kind = match kind {
         CellKind::Word => "",
         CellKind::Number => "number",

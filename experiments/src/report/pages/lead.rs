@@ -47,7 +47,9 @@ fn ran(experiment: &Experiment, outcome: &Outcome) -> String {
     let (least, most) = (k.clone().min().unwrap_or(0), k.max().unwrap_or(0));
     let components = if least == most { counted(most, "component") } else { format!("{least} to {most} components") };
     let (n, d) = (experiment.data.data.n(), experiment.data.data.d());
-    format!("{} of mixtures of {components} for {} of {}.", and(&what), counted(n, "row"), counted(d, "column"))
+    let were = if outcome.fits.len() == 1 { "was" } else { "were" };
+    let data = format!("{} of {}", counted(n, "row"), counted(d, "column"));
+    format!("{} of mixtures of {components} {were} computed from {data}.", and(&what))
 }
 
 /// How near the truth or the known classes, or else how far the fits agree.
@@ -167,7 +169,7 @@ const MOST_POSTERIORS: usize = 2;
 
 fn beside_the_posterior(summary: &Summary) -> Vec<String> {
     let all = summary.reconciliation();
-    all.iter().take(MOST_POSTERIORS).map(|one| format!("{}: {}.", one.fit, one.summary)).collect()
+    all.iter().take(MOST_POSTERIORS).map(|one| format!("Beside the draws of {}: {}.", one.fit, one.summary)).collect()
 }
 
 /// What the evidences say of K.

@@ -7,6 +7,7 @@ use crate::fitted::Outcome;
 use crate::fitted::{FailedFit, FitResult, PointDetail};
 use crate::progress::Progress;
 use crate::report::html;
+use crate::report::page::Block;
 use crate::resolve::resolve;
 use crate::run::run;
 use crate::summary::Summary;
@@ -173,4 +174,119 @@ fn spoil(fit: &mut FitResult) {
                 (f64::NAN, f64::INFINITY, f64::NAN, f64::NAN);
         }
     }
+}
+
+/// The sentences at the beginning of a report.
+fn lead(experiment: &Experiment, outcome: &Outcome) -> String {
+    let blocks = super::lead::lead(experiment, outcome, &Summary::new(experiment, outcome));
+    let texts = blocks.into_iter().map(|block| match block {
+        Block::Text(text) => text,
+        other => panic!("{other:?}"),
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+/// What a fit without any flaw has.
+fn flawless(fit: &mut FitResult) {
+    if let Some(point) = &mut fit.point {
+        point.stop = gmm_em::Stop::Converged;
+        point.modes[0].restarts = vec![0, 1, 2];
+    }
+    if let Some(gibbs) = &mut fit.gibbs {
+        for quantity in &mut gibbs.quantities {
+            (quantity.r_hat, quantity.ess_bulk, quantity.ess_tail) = (1.002, 812.0, 777.0);
+        }
+        (gibbs.levels.disagree, gibbs.identifiability, gibbs.accuracy) = (false, None, None);
+        (gibbs.checks, gibbs.evidence) = (Ok(Vec::new()), Vec::new());
+    }
+}
+
+#[test]
+fn the_lead_says_how_near_the_truth_is_and_what_covers_it() {
+    let (mut experiment, outcome) = ran(&rows(2), FULL, BOTH);
+    let em = outcome.fits.iter().find(|fit| fit.point.is_some()).unwrap();
+    experiment.data.truth = Some(em.mixture.clone());
+    let text = lead(&experiment, &outcome);
+    assert!(text.contains("The means of em come nearest; it misses the true means by 0 column standard deviations"), "{text}");
+    assert!(text.contains("Farthest are those of gibbs, by 0.0"), "{text}");
+    assert!(text.contains("these hold the true value: 12 of 12 by em and "), "{text}");
+    let three = vec![em.mixture.covariance(0).clone(); 3];
+    let three = Mixture::new(vec![0.25, 0.25, 0.5], vec![vec![0.0, 0.0], vec![1.0, 1.0], vec![9.0, 9.0]], three).unwrap();
+    experiment.data.truth = Some(three);
+    let text = lead(&experiment, &outcome);
+    assert!(text.contains("No fit has as many components as the truth, 3,") && !text.contains("nearest"), "{text}");
+}
+
+#[test]
+fn the_lead_compares_with_known_classes_or_else_the_fits_with_each_other() {
+    let (mut experiment, outcome) = ran(&rows(2), FULL, BOTH);
+    let text = lead(&experiment, &outcome);
+    assert!(text.starts_with("1 point estimate and 1 sampled posterior of mixtures of 2 components were computed from 60 rows of 2 columns."), "{text}");
+    assert!(text.contains("have the weights 50 % and 50 %"), "{text}");
+    assert!(text.contains("adjusted Rand index of 1.0000 or more"), "{text}");
+    assert!(text.contains("Beside the draws of gibbs: ML (em) agrees with the posterior in "), "{text}");
+    let of_rows = (0..60).map(|i| u16::from(i >= 30)).collect();
+    experiment.data.labels = Some(crate::experiment::Labels { classes: vec!["a".into(), "b".into()], of_rows });
+    let text = lead(&experiment, &outcome);
+    assert!(text.contains("agrees best, to 1.0000, and that by ") && !text.contains("weights"), "{text}");
+}
+
+#[test]
+fn the_lead_says_what_to_distrust_the_worst_first_or_that_nothing_is() {
+    let (experiment, mut outcome) = ran(&rows(2), FULL, BOTH);
+    outcome.fits.iter_mut().for_each(flawless);
+    let text = lead(&experiment, &outcome);
+    let clean = "Nothing that was checked speaks against these results: every point estimate converged and no restart collapsed; \
+        R-hat is at most 1.0020 (limit 1.01) and there are at least 777 effective draws (limit 400) of every quantity.";
+    assert!(text.ends_with(clean), "{text}");
+    for fit in &mut outcome.fits {
+        if let Some(point) = &mut fit.point {
+            (point.stop, point.iterations) = (gmm_em::Stop::MaxIterations, 77);
+            point.restarts[1].outcome = gmm_em::Outcome::Collapsed(gmm_em::Collapse {
+                component: 0,
+                iteration: 3,
+                reason: gmm_em::CollapseReason::EffectiveRows { value: 1.0, limit: 3.5 },
+            });
+            point.modes[0].restarts.truncate(1);
+        }
+        if let Some(gibbs) = &mut fit.gibbs {
+            (gibbs.quantities[0].r_hat, gibbs.quantities[1].ess_tail, gibbs.levels.disagree) = (1.5, 35.2, true);
+        }
+    }
+    outcome.failures.push(failed("flat", "all restarts collapsed"));
+    let text = lead(&experiment, &outcome);
+    let doubts = text.lines().last().unwrap();
+    assert!(doubts.starts_with("What to distrust: flat failed; ") && !text.contains("Nothing that was checked"), "{text}");
+    for doubt in [
+        "chains sit in different modes: gibbs;",
+        "chains have not mixed: gibbs (R-hat up to 1.5000, too high in 1 quantity);",
+        "few effective draws: gibbs (35 at least, too few in 1 quantity);",
+        "not converged: em (77 iterations);",
+        "restarts that collapsed onto few rows: em (1 of 3)",
+        "only 1 of 3 restarts of em found its best optimum",
+    ] {
+        assert!(doubts.contains(doubt), "{doubt}: {doubts}");
+    }
+    assert!(doubts.find("not converged") < doubts.find("few effective draws"), "{doubts}");
+}
+
+#[test]
+fn the_lead_names_the_model_that_bic_prefers() {
+    let fits = "Em(restarts: 3), Em(name: \"one\", model: (components: 1)), Em(name: \"tied\", model: (covariance: Tied(Full)))";
+    let (experiment, outcome) = ran(&rows(2), FULL, fits);
+    let bic = |name: &str| outcome.fits.iter().find(|fit| fit.name == name).unwrap().criteria.bic;
+    let text = lead(&experiment, &outcome);
+    let best = if bic("tied") < bic("em") { "tied (2 Tied(Full))" } else { "em (2 Free(Full))" };
+    assert!(text.contains(&format!("Of the maximum likelihood fits BIC prefers {best}, by ")), "{text}");
+    assert!(text.contains("mixtures of 1 to 2 components were computed"), "{text}");
+}
+
+#[test]
+fn a_report_of_many_fits_stays_small() {
+    let fits: String = (0..12).map(|i| format!("Em(name: \"em {i}\", restarts: 2, standard_errors: Off),")).collect();
+    let many: Vec<Vec<f64>> = (0..5000).map(|i| (0..5).map(|j| ((i * 7919 + j * 104_729) % 10_007) as f64).collect()).collect();
+    let (experiment, outcome) = ran(&many, "components: 20, covariance: Free(Diagonal)", &fits);
+    assert_eq!(outcome.fits.len(), 12, "{:?}", outcome.failures);
+    let size = page(&experiment, &outcome).len();
+    assert!(size < 5_000_000, "{size}");
 }
