@@ -10,7 +10,7 @@ use super::figure::player::{Drawn, Player};
 use super::page::{Block, Cell, CellKind, Figure, Figures, Key, KeyKind, Mark, Notice, Page, Room, Table, Tone, slug};
 
 /// The least width of a picture over the one it is made for: its labels stay legible, and what does not fit scrolls.
-const LEAST: f64 = 0.78;
+const LEAST: f64 = 0.7;
 
 /// The page; without anything from elsewhere.
 ///
