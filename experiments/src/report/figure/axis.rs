@@ -44,21 +44,21 @@ impl Axis {
         Self::labelled(name, (0.5 - ticks.len().max(1) as f64, 0.5), ticks)
     }
 
-    /// An axis for decimal logarithms of about one order of magnitude or few: its ticks are 1, 2 and 5 times powers of ten.
-    pub(super) fn of_logarithms(name: &str, logarithms: impl IntoIterator<Item = f64>, n_ticks: usize) -> Self {
+    /// An axis for decimal logarithms, with a margin on either side: its ticks are powers of ten, and twice and five times
+    /// those where there are few.
+    pub(super) fn of_logarithms(name: &str, logarithms: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = range(logarithms);
-        if high - low > 3.0 {
-            return Self::of_powers(name, [low, high], n_ticks);
-        }
-        let (low, high) = (low - 0.05 * (high - low).max(0.5), high + 0.05 * (high - low).max(0.5));
-        let powers = low.floor() as i32..=high.ceil() as i32;
+        let margin = 0.05 * (high - low).max(0.5);
+        let (low, high) = (low - margin, high + margin);
+        let firsts: &[f64] = if high - low > 3.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let powers = low.floor().max(-400.0) as i32..=high.ceil().min(400.0) as i32;
         let ticks =
-            powers.flat_map(|power| [1.0f64, 2.0, 5.0].map(|first| (f64::from(power) + first.log10(), first, power)));
+            powers.flat_map(|power| firsts.iter().map(move |first| (f64::from(power) + first.log10(), first, power)));
         let label = |first: f64, power: i32| match power {
-            -4..=5 => format!("{}", rounded(first * 10f64.powi(power))),
+            -3..=4 => format!("{}", rounded(first * 10f64.powi(power))),
             _ => format!("{first}e{power}"),
         };
-        Self::labelled(name, (low, high), ticks.map(|(place, first, power)| (place, label(first, power))))
+        Self::labelled(name, (low, high), ticks.map(|(place, first, power)| (place, label(*first, power))))
     }
 
     /// An axis from 0 to a little more than `high`.
@@ -191,11 +191,12 @@ mod tests {
         assert_eq!((things.place(0.0), things.place(-1.0)), (0.75, 0.25));
         assert_eq!(things.ticks()[1], (0.25, "b".repeat(LONGEST_NAME) + "\u{2026}"));
         assert!(Axis::of_things("none", []).ticks().is_empty());
-        let axis = Axis::of_logarithms("rows", [2.0, 3.2], 5);
+        let axis = Axis::of_logarithms("rows", [2.0, 3.2]);
         assert_eq!(labels(&axis), ["100", "200", "500", "1000"]);
         assert!((axis.ticks()[3].0 - axis.place(3.0)).abs() < 1e-12);
-        assert_eq!(labels(&Axis::of_logarithms("p", [-2.0, -1.5], 5)), ["0.01", "0.02"]);
-        assert_eq!(labels(&Axis::of_logarithms("p", [0.0, 5.0], 9)), ["1e0", "1e1", "1e2", "1e3", "1e4", "1e5"]);
+        assert_eq!(labels(&Axis::of_logarithms("p", [-2.0, -1.5])), ["0.01", "0.02"]);
+        assert_eq!(labels(&Axis::of_logarithms("n", [0.0, 5.0])), ["1", "10", "100", "1000", "10000", "1e5"]);
+        assert!(labels(&Axis::of_logarithms("n", [-1e299, 1e299])).iter().all(|label| label.len() < 12));
     }
 
     #[test]

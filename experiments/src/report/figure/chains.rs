@@ -3,7 +3,7 @@
 use gmm_mcmc::{Quantity, QuantitySummary};
 
 use super::axis::Axis;
-use super::palette::{Color, GUIDE};
+use super::palette::{Color, GUIDE, Marker};
 use super::panel::{Mark, Panel};
 use super::picture::Picture;
 use super::stride;
@@ -55,7 +55,7 @@ pub(super) fn figure(name: &str, gibbs: &GibbsDetail) -> Figure {
         false => "Chains that agree lie over each other.",
     };
     let caption = format!(
-        "Left: each chain after warm-up, {every}, of the log posterior and the quantities with the highest R-hat: {}. {levels} \
+        "Left: each chain after warm-up, {every}, of the log posterior and the continuous quantities with the highest R-hat: {}. {levels} \
          Right: how the ranks of each chain\u{2019}s draws among those of all chains are spread (Vehtari et al. 2021); chains \
          that agree are level. A chain of independent draws leaves the band with a probability of at most {:.0} %, one whose \
          draws depend on each other more often. The figures of these quantities are in the table of posterior quantities.",
@@ -72,7 +72,10 @@ pub(super) fn figure(name: &str, gibbs: &GibbsDetail) -> Figure {
 }
 
 fn legend(n_chains: usize) -> Vec<Key> {
-    let key = |c: usize| Key::new(KeyKind::Line, Color::of(c), format!("chain {c}"));
+    let key = |c: usize| {
+        let sign = Marker::of_line(c).sign().into();
+        Key { sign, ..Key::new(KeyKind::Dot, Color::of(c), format!("chain {c}")) }
+    };
     let mut legend: Vec<Key> = (0..n_chains.min(MOST_KEYS)).map(key).collect();
     if let Some(last) = legend.last_mut().filter(|_| n_chains > MOST_KEYS) {
         last.text.push_str(" and so on: colours repeat");
@@ -105,7 +108,7 @@ fn trace(quantity: &Quantity, step: usize) -> Panel {
 }
 
 fn rank_panel(quantity: &Quantity) -> Panel {
-    let x = Axis::labelled("rank among all draws", (0.0, 1.0), [0.0, 0.25, 0.5, 0.75, 1.0].map(percent));
+    let x = Axis::labelled("rank among all draws", (-0.03, 1.03), [0.0, 0.25, 0.5, 0.75, 1.0].map(percent));
     let Some(Ranks { counts, band }) = ranks(&quantity.values) else {
         return Panel { x, y: Axis::from_zero("draws", 1.0, 4), marks: Vec::new(), remark: "no ranks".into() };
     };
@@ -119,6 +122,10 @@ fn rank_panel(quantity: &Quantity) -> Panel {
         let steps =
             counts.iter().enumerate().flat_map(|(bar, count)| [(at(bar), *count as f64), (at(bar + 1), *count as f64)]);
         marks.push(Mark::Line { points: steps.collect(), color: Color::of(c), width: 1.4, dashed: false });
+        let middles =
+            counts.iter().enumerate().map(|(bar, count)| (at(bar) + 0.5 / bars as f64, *count as f64)).collect();
+        let (color, marker) = (Color::of(c), Marker::of_line(c));
+        marks.push(Mark::Dots { points: middles, color, marker, radius: 2.0, opacity: 1.0 });
     }
     Panel { x, y: Axis::from_zero("draws of a chain", most as f64, 4), marks, remark: "".into() }
 }

@@ -39,7 +39,7 @@ pub(super) fn figure(name: &str, gibbs: &GibbsDetail, columns: &[String]) -> Opt
     let values = shown
         .iter()
         .flat_map(|(_, standard)| reaches(standard.observed).into_iter().chain(reaches(standard.replicated)));
-    let x = Axis::over("statistic, from the median of replicated data", values.chain([-1.0, 1.0]), 8);
+    let x = Axis::over("half intervals from the median", values.chain([-1.0, 1.0]), 8);
     let y = Axis::of_things("", shown.iter().map(|(check, _)| statistic(&check.statistic, columns)));
     let mut marks = Vec::new();
     for (i, (check, Standard { observed, replicated })) in shown.iter().enumerate() {

@@ -93,7 +93,7 @@ fn gaps(point: &PointDetail) -> Panel {
         lines.push((points, color, width));
     }
     let all = || lines.iter().flat_map(|line| &line.0);
-    let x = Axis::of_logarithms("iteration, from 1", all().map(|p| p.0), 6);
+    let x = Axis::of_logarithms("iteration, from 1", all().map(|p| p.0));
     let y = Axis::of_powers("gap", all().map(|p| p.1), 6);
     let line = |(points, color, width)| Mark::Line { points, color, width, dashed: false };
     Panel { x, y, marks: lines.into_iter().map(line).chain(ends).collect(), remark: "nothing was gained".into() }

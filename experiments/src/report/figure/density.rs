@@ -136,7 +136,7 @@ fn of_components(data: &DataSet, fits: &[FitResult], ground: &Ground) -> Figure 
         let width = 1.0 + 1.5 * (fits.len() - 1 - i) as f64 / fits.len() as f64;
         let all = weighted(&fit.mixture, &ground.places);
         marks.extend(all.iter().map(|heights| ground.line(heights, color, width, false)));
-        marks.extend(peaks(&fit.mixture, i));
+        marks.extend(peaks(&fit.mixture, i, 1.0 + (fits.len() - 1 - i) as f64 / fits.len() as f64));
         let what = if fit.gibbs.is_some() { ", posterior means" } else { "" };
         let sign = Marker::of_line(i).sign().into();
         legend.push(Key { sign, ..Key::new(KeyKind::Dot, color, format!("{}{what}", fit.name)) });
@@ -170,10 +170,10 @@ fn normals_of(mixture: &Mixture) -> Vec<Normal> {
 }
 
 /// The tops of the components.
-fn peaks(mixture: &Mixture, place: usize) -> Option<Mark> {
+fn peaks(mixture: &Mixture, place: usize, size: f64) -> Option<Mark> {
     let points = normals_of(mixture).into_iter().map(|normal| (normal.mean, normal.height)).collect();
     let (color, marker) = (Color::of(place), Marker::of_line(place));
-    (mixture.k() > 0).then_some(Mark::Dots { points, color, marker, radius: 3.5, opacity: 1.0 })
+    (mixture.k() > 0).then_some(Mark::Dots { points, color, marker, radius: 3.0 * size, opacity: 1.0 })
 }
 
 /// A short line for each of some rows, evenly spaced in the file.

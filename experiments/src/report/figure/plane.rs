@@ -116,7 +116,7 @@ impl Principal {
         let entry = |i: usize, j: usize| match (i == j, sds[i] * sds[j] > 0.0) {
             (_, false) => 0.0,
             (true, true) => 1.0,
-            (false, true) => scatter.scatter(0).get(i, j) / sds[i] / sds[j] / (data.n().max(2) - 1) as f64,
+            (false, true) => scatter.scatter(0).get(i, j) / sds[i] / sds[j] / data.n() as f64,
         };
         let varying = sds.iter().filter(|sd| **sd > 0.0).count();
         let rows: Vec<Vec<f64>> = (0..d).map(|i| (0..d).map(|j| entry(i, j)).collect()).collect();
@@ -178,7 +178,7 @@ mod tests {
         let data = rows();
         let found = Principal::of(&data).unwrap();
         let points: Vec<Point> = data.rows().map(|row| found.plane.of(row)).collect();
-        let mean = |f: &dyn Fn(&Point) -> f64| points.iter().map(f).sum::<f64>() / 100.0;
+        let mean = |f: &dyn Fn(&Point) -> f64| points.iter().map(f).sum::<f64>() / 101.0;
         let (first, second) = (mean(&|p| p.0 * p.0), mean(&|p| p.1 * p.1));
         assert!(mean(&|p| p.0).abs() < 1e-12 && mean(&|p| p.1).abs() < 1e-12 && mean(&|p| p.0 * p.1).abs() < 1e-12);
         assert!((first / 3.0 - found.explained[0]).abs() < 1e-12 && (second / 3.0 - found.explained[1]).abs() < 1e-12);
@@ -195,7 +195,7 @@ mod tests {
         let data = rows();
         let found = Principal::of(&data).unwrap();
         let scatter = Statistics::of_all(&data, Shape::Full);
-        let normal = found.plane.normal(&data.means(), |i, j| scatter.scatter(0).get(i, j) / 100.0);
+        let normal = found.plane.normal(&data.means(), |i, j| scatter.scatter(0).get(i, j) / 101.0);
         assert!(normal.mean.0.abs() < 1e-12 && normal.mean.1.abs() < 1e-12);
         let [xx, xy, yy] = normal.covariance;
         assert!((xx - 3.0 * found.explained[0]).abs() < 1e-12 && (yy - 3.0 * found.explained[1]).abs() < 1e-12);

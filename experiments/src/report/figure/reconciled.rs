@@ -35,7 +35,7 @@ pub(super) fn figure(outcome: &Outcome, found: &Reconciliation) -> Option<Figure
     let shown = farthest(all);
     let reach =
         shown.iter().flat_map(|row| [Some(row.low), Some(row.high), row.ml, row.map, row.truth].into_iter().flatten());
-    let x = Axis::over("posterior standard deviations from the posterior mean", reach.chain([-2.0, 2.0]), 8);
+    let x = Axis::over("posterior sds from the mean", reach.chain([-2.0, 2.0]), 8);
     let y = Axis::of_things("", shown.iter().map(|row| row.name.clone()));
     let mut marks = vec![Mark::Line {
         points: vec![(0.0, 0.5), (0.0, 0.5 - shown.len() as f64)],

@@ -137,16 +137,30 @@ fn legend(fit: &FitResult, truth: bool) -> Vec<Key> {
     legend
 }
 
-/// The axes of a plane, which hold the rows.
-fn axes(data: &DataSet, view: &View, mixture: &Mixture, ticks: (usize, usize), step: usize) -> (Axis, Axis) {
-    let axis = |name: &str, column: Option<usize>, of: &dyn Fn(&[f64]) -> f64, n_ticks: usize| match column {
-        Some(column) => Axis::over(name, held(&data.data, column, std::iter::once(mixture)), n_ticks),
-        None => Axis::over(name, data.data.rows().step_by(step).map(of), n_ticks),
+/// How far an axis may reach beyond the rows for the sake of ellipses, in widths of the rows.
+const BEYOND: f64 = 0.25;
+
+/// The axes of a plane: they hold the rows, and the ellipses of mixtures unless these go far beyond.
+fn axes(data: &DataSet, view: &View, mixtures: &[&Mixture], ticks: (usize, usize), step: usize) -> (Axis, Axis) {
+    let normals = || mixtures.iter().flat_map(|mixture| view.plane.components(mixture));
+    let ellipses: Vec<Point> = normals().flat_map(|normal| normal.ellipse(LEVELS[1], FEW_CORNERS)).collect();
+    let axis = |name: &str, column: Option<usize>, of: &dyn Fn(&[f64]) -> f64, all: &[f64], n_ticks: usize| {
+        let rows: Vec<f64> = match column {
+            Some(column) => held(&data.data, column, mixtures.iter().copied()),
+            None => data.data.rows().step_by(step).map(of).collect(),
+        };
+        let (low, high) = rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
+        let reach = BEYOND * (high - low);
+        let beyond = all.iter().filter(|x| x.is_finite()).map(|x| x.clamp(low - reach, high + reach));
+        // Without rows that differ there is nothing to go beyond.
+        let beyond = beyond.take(if low < high && reach.is_finite() { usize::MAX } else { 0 });
+        Axis::over(name, rows.iter().copied().chain(beyond), n_ticks)
     };
+    let (across, up): (Vec<f64>, Vec<f64>) = ellipses.into_iter().unzip();
     let Plane { x, y } = &view.plane;
     (
-        axis(&view.names[0], view.columns.map(|pair| pair.0), &|row| x.of(row), ticks.0),
-        axis(&view.names[1], view.columns.map(|pair| pair.1), &|row| y.of(row), ticks.1),
+        axis(&view.names[0], view.columns.map(|pair| pair.0), &|row| x.of(row), &across, ticks.0),
+        axis(&view.names[1], view.columns.map(|pair| pair.1), &|row| y.of(row), &up, ticks.1),
     )
 }
 
@@ -156,7 +170,8 @@ fn panel(data: &DataSet, fit: &FitResult, view: &View, ticks: (usize, usize), st
         marks.extend(ellipses(normal, Color::of(k).darker(), 1.6));
     }
     marks.extend(data.truth.iter().flat_map(|truth| of_truth(&view.plane, truth)));
-    let (x, y) = axes(data, view, &fit.mixture, ticks, step);
+    let mixtures: Vec<&Mixture> = std::iter::once(&fit.mixture).chain(&data.truth).collect();
+    let (x, y) = axes(data, view, &mixtures, ticks, step);
     Panel { x, y, marks, remark: "".into() }
 }
 
@@ -224,11 +239,12 @@ fn overlay(data: &DataSet, fits: &[&FitResult]) -> Option<Figure> {
     for (i, fit) in fits.iter().enumerate() {
         let color = Color::of(i);
         // The first lines are the widest: where fits agree, the ones below show at the edges.
-        let width = 1.2 + 1.8 * (fits.len() - 1 - i) as f64 / fits.len() as f64;
+        let below = (fits.len() - 1 - i) as f64 / fits.len() as f64;
+        let width = 1.2 + 1.8 * below;
         let normals = view.plane.components(&fit.mixture);
         marks.extend(normals.iter().flat_map(|normal| ellipses(normal, color, width)));
         let points = normals.iter().map(|normal| normal.mean).collect();
-        marks.push(Mark::Dots { points, color, marker: Marker::of_line(i), radius: 4.0, opacity: 1.0 });
+        marks.push(Mark::Dots { points, color, marker: Marker::of_line(i), radius: 3.5 + 3.5 * below, opacity: 1.0 });
         let what = if fit.gibbs.is_some() { " (posterior means)" } else { "" };
         let sign = Marker::of_line(i).sign().into();
         legend.push(Key { sign, ..Key::new(KeyKind::Dot, color, format!("{}{what}", fit.name)) });
@@ -239,7 +255,8 @@ fn overlay(data: &DataSet, fits: &[&FitResult]) -> Option<Figure> {
         legend.push(Key::new(KeyKind::Dashed, TRUTH, "truth"));
         table.rows.extend(view.plane.components(truth).iter().map(|normal| numbers("truth", normal)));
     }
-    let (x, y) = axes(data, view, &first.mixture, (9, 9), step);
+    let mixtures: Vec<&Mixture> = fits.iter().map(|fit| &fit.mixture).chain(&data.truth).collect();
+    let (x, y) = axes(data, view, &mixtures, (9, 9), step);
     let mut caption =
         "Ellipses hold 50 % and 90 % of each component; their centres have the sign of the fit.".to_owned();
     if n_draws > 0 {
@@ -254,7 +271,7 @@ fn overlay(data: &DataSet, fits: &[&FitResult]) -> Option<Figure> {
     push(&mut caption, &found.words);
     Some(Figure {
         picture: Picture::panels(vec![Panel { x, y, marks, remark: "".into() }], 1, LARGE),
-        title: format!("All fits of {}", model(first)),
+        title: format!("All fits with K = {}", model(first).replacen(' ', ", ", 1)),
         caption,
         legend,
         table: Some(table),
