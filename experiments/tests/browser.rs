@@ -43,7 +43,8 @@ fn faithful() -> String {
     format!("Csv(path: {:?}, columns: [\"eruptions\", \"waiting\"])", file.to_str().unwrap())
 }
 
-const LINE: &str = "Simulate(n: 200, mixture: (weights: [0.5, 0.5], means: [[-2], [2]], covariances: [Isotropic(1), Isotropic(0.5)]))";
+const LINE: &str =
+    "Simulate(n: 200, mixture: (weights: [0.5, 0.5], means: [[-2], [2]], covariances: [Isotropic(1), Isotropic(0.5)]))";
 const SPACE: &str = "SimulateInBall(n: 150, dims: 5, radius: 4, components: 2)";
 
 /// What is wrong in a page, by what it says of itself; empty if nothing is.

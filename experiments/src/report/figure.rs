@@ -25,6 +25,7 @@ mod tempering;
 pub(super) mod picture;
 pub(super) mod player;
 
+pub(super) mod study;
 pub(super) mod verification;
 
 use gmm_core::{Data, Mixture};

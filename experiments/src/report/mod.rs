@@ -11,11 +11,13 @@ mod render;
 mod runs;
 mod selection;
 mod study;
+mod study_findings;
 mod terminal;
+mod varied;
 mod verification;
 
 pub(crate) use names::listed;
-pub(crate) use pages::{run_page, runs_page, verification_page};
+pub(crate) use pages::{run_page, runs_page, study_page, verification_page};
 pub(crate) use render::{figures, html};
 pub(crate) use runs::runs;
 pub(crate) use selection::selection;

@@ -6,6 +6,7 @@ mod points;
 mod reconciled;
 mod run;
 mod runs;
+mod study;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod verification;
 
 pub(crate) use run::run_page;
 pub(crate) use runs::runs_page;
+pub(crate) use study::study_page;
 pub(crate) use tables::method;
 pub(crate) use verification::verification_page;
 

@@ -34,6 +34,8 @@ use clap::Args;
 
 use crate::config::{self, Study, study_to_ron};
 use crate::output::OutputError;
+use crate::report::study_page;
+use crate::report_files::write_report;
 pub(crate) use error::StudyError;
 use grid::Grid;
 use record::{Key, Status};
@@ -184,11 +186,13 @@ fn finish(grid: &Grid, store: Store<'_>) -> Result<Outcome, StudyError> {
     let summary = results::summarise(grid, &reported);
     let fail =
         |name: &str, error: String| OutputError::io("encode", &folder.path().join(name))(std::io::Error::other(error));
-    folder.write("study.ron", study_to_ron(&grid.study).as_bytes())?;
+    let ron = study_to_ron(&grid.study);
+    folder.write("study.ron", ron.as_bytes())?;
     let csv = results::measures_csv(&summary).map_err(|error| fail("measures.csv", error.to_string()))?;
     folder.write("measures.csv", &csv)?;
     let json = summary.to_json().map_err(|error| fail("study.json", error.to_string()))?;
     folder.write("study.json", json.as_bytes())?;
+    write_report(folder.path(), &study_page(&summary, &ron))?;
     Ok(Outcome::Done { summary: Box::new(summary), path: folder.path().to_path_buf() })
 }
 

@@ -25,7 +25,10 @@ pub fn find() -> Option<PathBuf> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from).filter(|file| file.is_file());
     let found = named.or_else(|| ["chromium", "google-chrome", "chromium-browser"].into_iter().find_map(on_path));
     if found.is_none() {
-        assert!(std::env::var_os("GMM_NEEDS_BROWSER").is_none(), "no browser: install chromium or name one by CHROMIUM");
+        assert!(
+            std::env::var_os("GMM_NEEDS_BROWSER").is_none(),
+            "no browser: install chromium or name one by CHROMIUM"
+        );
         println!("skipped: no browser was found (CHROMIUM, chromium, google-chrome, chromium-browser)");
     }
     found
@@ -74,8 +77,7 @@ impl Browser {
         let session = String::new();
         let mut browser = Self { child, to, from, session, last: 0, events: Vec::new(), _profile: profile };
         let tab = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let attached =
-            browser.call("Target.attachToTarget", json!({ "targetId": tab["targetId"], "flatten": true }));
+        let attached = browser.call("Target.attachToTarget", json!({ "targetId": tab["targetId"], "flatten": true }));
         browser.session = attached["sessionId"].as_str().unwrap().to_owned();
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));

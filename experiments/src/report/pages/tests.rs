@@ -207,11 +207,15 @@ fn the_lead_says_how_near_the_truth_is_and_what_covers_it() {
     let em = outcome.fits.iter().find(|fit| fit.point.is_some()).unwrap();
     experiment.data.truth = Some(em.mixture.clone());
     let text = lead(&experiment, &outcome);
-    assert!(text.contains("The means of em come nearest; it misses the true means by 0 column standard deviations"), "{text}");
+    assert!(
+        text.contains("The means of em come nearest; it misses the true means by 0 column standard deviations"),
+        "{text}"
+    );
     assert!(text.contains("Farthest are those of gibbs, by 0.0"), "{text}");
     assert!(text.contains("these hold the true value: 12 of 12 by em and "), "{text}");
     let three = vec![em.mixture.covariance(0).clone(); 3];
-    let three = Mixture::new(vec![0.25, 0.25, 0.5], vec![vec![0.0, 0.0], vec![1.0, 1.0], vec![9.0, 9.0]], three).unwrap();
+    let three =
+        Mixture::new(vec![0.25, 0.25, 0.5], vec![vec![0.0, 0.0], vec![1.0, 1.0], vec![9.0, 9.0]], three).unwrap();
     experiment.data.truth = Some(three);
     let text = lead(&experiment, &outcome);
     assert!(text.contains("No fit has as many components as the truth, 3,") && !text.contains("nearest"), "{text}");
@@ -256,7 +260,10 @@ fn the_lead_says_what_to_distrust_the_worst_first_or_that_nothing_is() {
     outcome.failures.push(failed("flat", "all restarts collapsed"));
     let text = lead(&experiment, &outcome);
     let doubts = text.lines().last().unwrap();
-    assert!(doubts.starts_with("What to distrust: flat failed; ") && !text.contains("Nothing that was checked"), "{text}");
+    assert!(
+        doubts.starts_with("What to distrust: flat failed; ") && !text.contains("Nothing that was checked"),
+        "{text}"
+    );
     for doubt in [
         "chains sit in different modes: gibbs;",
         "chains have not mixed: gibbs (R-hat up to 1.5000, too high in 1 quantity);",
@@ -284,7 +291,8 @@ fn the_lead_names_the_model_that_bic_prefers() {
 #[test]
 fn a_report_of_many_fits_stays_small() {
     let fits: String = (0..12).map(|i| format!("Em(name: \"em {i}\", restarts: 2, standard_errors: Off),")).collect();
-    let many: Vec<Vec<f64>> = (0..5000).map(|i| (0..5).map(|j| ((i * 7919 + j * 104_729) % 10_007) as f64).collect()).collect();
+    let many: Vec<Vec<f64>> =
+        (0..5000).map(|i| (0..5).map(|j| ((i * 7919 + j * 104_729) % 10_007) as f64).collect()).collect();
     let (experiment, outcome) = ran(&many, "components: 20, covariance: Free(Diagonal)", &fits);
     assert_eq!(outcome.fits.len(), 12, "{:?}", outcome.failures);
     let size = page(&experiment, &outcome).len();

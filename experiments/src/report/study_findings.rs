@@ -1,0 +1,201 @@
+//! What a study found, in sentences.
+
+use crate::report::numbers::short;
+use crate::report::varied::Varied;
+use crate::study::{Measure, MeasureName, StudyFit, StudySummary};
+
+/// The nominal coverage of the intervals that are judged.
+const NOMINAL: f64 = 0.9;
+/// Monte Carlo errors beyond which a difference counts.
+const ERRORS: f64 = 2.0;
+
+/// The sentences: what was simulated, what failed, and what came out in numbers.
+pub(super) fn findings(summary: &StudySummary, varied: &Varied) -> Vec<String> {
+    let mut all = vec![simulated(summary), failures(summary)];
+    all.extend(errors(summary, varied));
+    all.extend(coverage(summary));
+    all.extend(prediction(summary));
+    all
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Names with commas and a last `and`.
+fn joined(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+fn simulated(summary: &StudySummary) -> String {
+    let sets = summary.cells.len() * summary.replicates;
+    let names: Vec<String> = summary.fits.iter().map(|fit| fit.name.clone()).collect();
+    let labels: Vec<String> = summary.factors.iter().map(|factor| factor.label.clone()).collect();
+    let varied = match labels.is_empty() {
+        true => "Nothing varies".to_owned(),
+        false => format!("What varies: {}", joined(&labels)),
+    };
+    format!(
+        "{} ({} of {}), each fitted by {}. {varied}.",
+        upper(&counted(sets, "replicate")),
+        counted(summary.cells.len(), "cell"),
+        summary.replicates,
+        joined(&names)
+    )
+}
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().to_string() + letters.as_str())
+}
+
+fn failures(summary: &StudySummary) -> String {
+    let of = |fit: &StudyFit| {
+        let n: usize = summary.failures.iter().filter(|f| f.fit == fit.name).map(|f| f.count).sum();
+        (n > 0).then(|| format!("{n} of {}", fit.name))
+    };
+    let failed: Vec<String> = summary.fits.iter().filter_map(of).collect();
+    match failed.is_empty() {
+        true => "No fit failed.".to_owned(),
+        false => format!("Fits that failed: {}.", joined(&failed)),
+    }
+}
+
+/// The RMSE of the means at both ends of what varies, or its slope against the rows.
+fn errors(summary: &StudySummary, varied: &Varied) -> Option<String> {
+    let inside = varied.sets.first()?.panels.first()?;
+    let of = |fit: &StudyFit| {
+        let found = |cell: &usize| summary.measure(*cell, &fit.name, Some("means"), MeasureName::Rmse);
+        let points: Vec<(usize, &Measure)> =
+            inside.iter().enumerate().filter_map(|(i, c)| Some((i, found(c)?))).collect();
+        let with_error = |measure: &Measure| Some(short(measure.value?) + &plus_minus(measure.mcse));
+        if let (true, Some((slope, error))) = (varied.rows(summary), slope(summary, varied, &points)) {
+            return Some(format!("n^({slope:.2} \u{b1} {error:.2}) ({})", fit.name));
+        }
+        let ((_, first), (_, last)) = (points.first()?, points.last()?);
+        Some(match points.len() {
+            1 => format!("{} ({})", with_error(first)?, fit.name),
+            _ => format!("{} to {} ({})", with_error(first)?, with_error(last)?, fit.name),
+        })
+    };
+    let all: Vec<String> = summary.fits.iter().filter_map(of).collect();
+    let (what, set) = match (varied.first.map(|first| &summary.factors[first]), varied.rows(summary)) {
+        (_, true) => ("falls as".to_owned(), ""),
+        (Some(factor), false) => {
+            let ends = factor.values.first().zip(factor.values.last());
+            let ends = ends.map_or(String::new(), |(first, last)| format!(" from {first} to {last}"));
+            (format!("goes, with {}{ends},", factor.label), " from")
+        }
+        (None, _) => ("is".to_owned(), ""),
+    };
+    let of_set = of_first_set(summary, varied);
+    (!all.is_empty())
+        .then(|| format!("The RMSE of the means, in true standard deviations,{of_set} {what}{set} {}.", joined(&all)))
+}
+
+/// Which cells the sentence is about, where there are more than those of one line.
+fn of_first_set(summary: &StudySummary, varied: &Varied) -> String {
+    let second = varied.second.and_then(|second| {
+        let factor = summary.factors.get(second)?;
+        Some(format!("{} {}", factor.label, factor.values.first()?))
+    });
+    let words = varied.sets.first().map(|cells| cells.words.clone()).filter(|words| !words.is_empty());
+    let all: Vec<String> = second.into_iter().chain(words).collect();
+    if all.is_empty() { String::new() } else { format!(" at {},", all.join(", ")) }
+}
+
+fn plus_minus(mcse: Option<f64>) -> String {
+    mcse.map_or(String::new(), |mcse| format!(" \u{b1} {}", short(mcse)))
+}
+
+/// The slope of ln RMSE against ln n by least squares, with the Monte Carlo error that the errors of the values leave: cells of
+/// other n have other rows, so these are independent.
+///
+/// ```text
+/// slope = sum (x - mean x) y / sum (x - mean x)^2,   error^2 = sum (x - mean x)^2 (mcse / value)^2 / (sum (x - mean x)^2)^2
+/// ```
+fn slope(summary: &StudySummary, varied: &Varied, points: &[(usize, &Measure)]) -> Option<(f64, f64)> {
+    let factor = summary.factors.get(varied.first?)?;
+    let point = |(i, measure): &(usize, &Measure)| {
+        let crate::study::FactorValue::Number(n) = factor.values.get(*i)? else { return None };
+        let value = measure.value.filter(|value| *value > 0.0)?;
+        Some((n.ln(), value.ln(), measure.mcse? / value))
+    };
+    let points: Vec<(f64, f64, f64)> = points.iter().filter_map(point).collect();
+    let mean = points.iter().map(|p| p.0).sum::<f64>() / points.len() as f64;
+    let squares: f64 = points.iter().map(|p| (p.0 - mean).powi(2)).sum();
+    let slope = points.iter().map(|p| (p.0 - mean) * p.1).sum::<f64>() / squares;
+    let variance = points.iter().map(|p| ((p.0 - mean) * p.2).powi(2)).sum::<f64>() / squares / squares;
+    (points.len() > 1 && squares > 0.0).then_some((slope, variance.sqrt()))
+}
+
+/// In how many cells intervals of the means cover as they should, and where they miss most.
+fn coverage(summary: &StudySummary) -> Option<String> {
+    let of = |fit: &StudyFit| {
+        let is = |m: &&Measure| {
+            m.fit == fit.name && m.parameter.as_deref() == Some("means") && m.name == MeasureName::Coverage90
+        };
+        let all: Vec<(&Measure, f64)> =
+            summary.measures.iter().filter(is).filter_map(|measure| Some((measure, measure.value?))).collect();
+        let near = all.iter().filter(|(m, value)| (value - NOMINAL).abs() <= ERRORS * m.mcse.unwrap_or(0.0)).count();
+        let (measure, value) = all.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let at = at(summary, measure.cell);
+        let lowest = format!("{value:.3}{}{at}", plus_minus(measure.mcse));
+        Some(match all.len() {
+            1 => format!("{lowest} ({})", fit.name),
+            n => format!("in {near} of {n} cells, the lowest {lowest} ({})", fit.name),
+        })
+    };
+    let all: Vec<String> = summary.fits.iter().filter_map(of).collect();
+    match (all.is_empty(), summary.cells.len()) {
+        (true, _) => None,
+        (false, 1) => {
+            Some(format!("The 90 % intervals of the means cover the truth with a frequency of {}.", joined(&all)))
+        }
+        (false, _) => Some(format!(
+            "The 90 % intervals of the means cover the truth as often as they say, within {ERRORS} Monte Carlo errors, {}.",
+            joined(&all)
+        )),
+    }
+}
+
+/// A cell, by the values of its factors.
+fn at(summary: &StudySummary, cell: usize) -> String {
+    let Some(cell) = summary.cells.get(cell).filter(|cell| !cell.values.is_empty()) else { return String::new() };
+    let named = summary.factors.iter().zip(&cell.values).map(|(factor, value)| format!("{} {value}", factor.label));
+    format!(" at {}", named.collect::<Vec<_>>().join(", "))
+}
+
+/// Which fit is nearest to the truth in how many cells, and in how many of them beyond the errors.
+fn prediction(summary: &StudySummary) -> Option<String> {
+    let (mut won, mut clearly, mut cells) = (vec![0; summary.fits.len()], vec![0; summary.fits.len()], 0);
+    for cell in &summary.cells {
+        let found = |(i, fit): (usize, &StudyFit)| {
+            let measure = summary.measure(cell.number, &fit.name, None, MeasureName::KlDivergence)?;
+            Some((i, measure.value?, measure.mcse.unwrap_or(0.0)))
+        };
+        let mut all: Vec<(usize, f64, f64)> = summary.fits.iter().enumerate().filter_map(found).collect();
+        all.sort_by(|a, b| a.1.total_cmp(&b.1));
+        if let [best, next, ..] = all.as_slice() {
+            cells += 1;
+            won[best.0] += 1;
+            clearly[best.0] += usize::from(next.1 - best.1 > ERRORS * best.2.hypot(next.2));
+        }
+    }
+    let of = |(i, fit): (usize, &StudyFit)| {
+        (won[i] > 0)
+            .then(|| format!("{} in {} ({} by more than {ERRORS} combined errors)", fit.name, won[i], clearly[i]))
+    };
+    let all: Vec<String> = summary.fits.iter().enumerate().filter_map(of).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "Of {} the least Kullback-Leibler divergence from the truth has {}.",
+            counted(cells, "cell"),
+            joined(&all)
+        )
+    })
+}
