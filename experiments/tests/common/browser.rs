@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 ///
 /// # Panics
 /// If there is none and `GMM_NEEDS_BROWSER` is set.
-pub fn find() -> Option<PathBuf> {
+pub(crate) fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = |name: &str| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from).filter(|file| file.is_file());
@@ -35,7 +35,7 @@ pub fn find() -> Option<PathBuf> {
 }
 
 /// A browser with one tab.
-pub struct Browser {
+pub(crate) struct Browser {
     child: Child,
     to: ChildStdin,
     from: Receiver<Value>,
@@ -48,7 +48,7 @@ pub struct Browser {
 
 impl Browser {
     /// Starts it.
-    pub fn start(program: &Path) -> Self {
+    pub(crate) fn start(program: &Path) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1"])
@@ -86,7 +86,7 @@ impl Browser {
     }
 
     /// Calls a method of the protocol and returns its result.
-    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": parameters });
         if !self.session.is_empty() {
@@ -117,7 +117,7 @@ impl Browser {
 
     /// Opens a file in a window of this size, in pixels, light or dark, and waits until it is loaded. Forgets what happened
     /// before.
-    pub fn open(&mut self, file: &Path, (width, height): (u32, u32), dark: bool) {
+    pub(crate) fn open(&mut self, file: &Path, (width, height): (u32, u32), dark: bool) {
         let scheme = if dark { "dark" } else { "light" };
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.call("Emulation.setDeviceMetricsOverride", size);
@@ -134,7 +134,7 @@ impl Browser {
     }
 
     /// The value of an expression in the page.
-    pub fn evaluate(&mut self, expression: &str) -> Value {
+    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let how = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let mut answer = self.call("Runtime.evaluate", how);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {}", answer["exceptionDetails"]);
@@ -142,7 +142,7 @@ impl Browser {
     }
 
     /// Clicks the first element that a selector finds, as a mouse does: where it is on the screen.
-    pub fn click(&mut self, selector: &str) {
+    pub(crate) fn click(&mut self, selector: &str) {
         let place = self.evaluate(&format!(
             "(() => {{ const e = document.querySelector({selector:?}); if (!e) return null; e.scrollIntoView({{block: 'center'}});
                 const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
@@ -155,13 +155,13 @@ impl Browser {
     }
 
     /// An attribute of the first element that a selector finds; none without the element or the attribute.
-    pub fn attribute(&mut self, selector: &str, name: &str) -> Option<String> {
+    pub(crate) fn attribute(&mut self, selector: &str, name: &str) -> Option<String> {
         let found = self.evaluate(&format!("document.querySelector({selector:?})?.getAttribute({name:?}) ?? null"));
         found.as_str().map(str::to_owned)
     }
 
     /// Waits until an expression holds.
-    pub fn until(&mut self, expression: &str) {
+    pub(crate) fn until(&mut self, expression: &str) {
         let until = Instant::now() + PATIENCE;
         while self.evaluate(expression) != true {
             assert!(Instant::now() < until, "never came true: {expression}");
@@ -171,7 +171,7 @@ impl Browser {
 
     /// What a page must not do since it was opened: errors and warnings on the console, exceptions, and requests for
     /// anything but the file itself.
-    pub fn complaints(&mut self, file: &Path) -> Vec<String> {
+    pub(crate) fn complaints(&mut self, file: &Path) -> Vec<String> {
         // What happened until now has arrived before the answer.
         self.evaluate("0");
         let own = address(file);
