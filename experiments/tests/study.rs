@@ -183,7 +183,7 @@ fn what_is_there_does_not_change_when_replicates_cells_and_fits_are_added() {
     study(&small, &grown, &[]);
     let before = ["fits.parquet", "estimates.parquet"].map(|name| contents(&grown.join("small").join(name)));
     assert_eq!(before[0].len(), 2 * 3 * 2);
-    let said = study(&large, &grown, &[]);
+    study(&large, &grown, &[]);
     study(&large, &fresh, &[]);
     assert_same(&fresh, &grown);
     for (before, name) in before.iter().zip(["fits.parquet", "estimates.parquet"]) {
