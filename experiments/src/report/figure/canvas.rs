@@ -13,6 +13,9 @@ use plotters_backend::{
 /// The library divides the sizes of fonts by this when it measures texts.
 pub(super) const FONT: f64 = 1.24;
 
+/// A quarter of a pixel, in the units of panels: what nobody sees of a line.
+const NEAR: f64 = 2.0;
+
 /// An SVG as it grows.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
@@ -103,6 +106,55 @@ fn list(points: impl IntoIterator<Item = BackendCoord>) -> String {
     text
 }
 
+/// A line without the points that lie this near the rest of it, in units; the ends stay (Douglas and Peucker 1973).
+fn simplified(points: &[BackendCoord], near: f64) -> Vec<BackendCoord> {
+    let place = |i: usize| (f64::from(points[i].0), f64::from(points[i].1));
+    // From the segment between two points.
+    let distance = |i: usize, from: usize, to: usize| {
+        let ((x, y), (a, b), (c, d)) = (place(i), place(from), place(to));
+        let (dx, dy) = (c - a, d - b);
+        let length = dx * dx + dy * dy;
+        let along = if length > 0.0 { (((x - a) * dx + (y - b) * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
+        (x - a - along * dx).hypot(y - b - along * dy)
+    };
+    let mut kept = vec![false; points.len()];
+    if let (Some(first), true) = (kept.first_mut(), points.len() > 1) {
+        *first = true;
+    }
+    kept.last_mut().into_iter().for_each(|last| *last = true);
+    let mut open = vec![(0, points.len().saturating_sub(1))];
+    while let Some((from, to)) = open.pop() {
+        let between = (from + 1..to).map(|i| (i, distance(i, from, to)));
+        if let Some((farthest, far)) = between.max_by(|a, b| a.1.total_cmp(&b.1))
+            && far > near
+        {
+            kept[farthest] = true;
+            open.extend([(from, farthest), (farthest, to)]);
+        }
+    }
+    points.iter().zip(kept).filter(|(_, kept)| *kept).map(|(point, _)| *point).collect()
+}
+
+/// A line as the data of a path: steps are shorter than places.
+fn steps(points: impl IntoIterator<Item = BackendCoord>) -> String {
+    let mut text = String::new();
+    let mut last: Option<BackendCoord> = None;
+    for (x, y) in points {
+        let _ = match last {
+            None => write!(text, "M{x} {y}l"),
+            // A minus parts two numbers as well as a space does.
+            Some((a, b)) => {
+                let (dx, dy) = (x - a, y - b);
+                let (before, between) =
+                    (if text.ends_with('l') || dx < 0 { "" } else { " " }, if dy < 0 { "" } else { " " });
+                write!(text, "{before}{dx}{between}{dy}")
+            }
+        };
+        last = Some((x, y));
+    }
+    text
+}
+
 /// A text as markup.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
@@ -176,12 +228,19 @@ impl DrawingBackend for Canvas<'_> {
     }
 
     fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
-        self.line(style, &format!("<polyline points=\"{}\"/>", list(path)))
+        let path: Vec<BackendCoord> = path.into_iter().collect();
+        self.line(style, &format!("<path d=\"{}\"/>", steps(simplified(&path, NEAR))))
     }
 
+    /// A disc is a line of no length with round ends, which takes two thirds of the bytes of a circle.
     fn draw_circle<S: BackendStyle>(&mut self, (x, y): BackendCoord, radius: u32, style: &S, fill: bool) -> Drawn {
-        let element = format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>");
-        if fill { self.area(style, &element) } else { self.line(style, &element) }
+        if !fill {
+            return self.line(style, &format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>"));
+        }
+        let look = painted("stroke", style.color());
+        let look = look.map(|look| format!("{look} stroke-width=\"{}\" stroke-linecap=\"round\"", 2 * radius));
+        self.sheet.borrow_mut().put(look, &format!("<path d=\"M{x} {y}h0\"/>"));
+        Ok(())
     }
 
     fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, corners: I, style: &S) -> Drawn {
@@ -235,8 +294,27 @@ mod tests {
         sheet.borrow_mut().close_marks();
         let svg = sheet.into_inner().svg((100, 80), 10);
         assert_eq!((svg.matches("<g ").count(), svg.matches("</g>").count()), (4, 4), "{svg}");
-        assert_eq!(svg.matches("<circle").count(), 3);
+        assert!(svg.contains("<path d=\"M2 1h0\"/>") && !svg.contains("M5 1h0"), "{svg}");
         assert!(svg.contains("<g data-marks=\"4\">") && svg.contains("width=\"10\" height=\"8\""), "{svg}");
-        assert!(svg.contains("stroke-dasharray=\"6 4\">\n<polyline points=\"1,2 3,4\"/>"), "{svg}");
+        assert!(svg.contains("stroke-dasharray=\"6 4\">\n<path d=\"M1 2l2 2\"/>"), "{svg}");
+    }
+
+    #[test]
+    fn points_that_lie_on_a_line_are_left_out_and_corners_stay() {
+        assert_eq!(simplified(&[(0, 0), (10, 1), (20, 0), (30, 40), (30, 40)], 2.0), [(0, 0), (20, 0), (30, 40)]);
+        let circle: Vec<BackendCoord> = (0..=96)
+            .map(|i| f64::from(i) * std::f64::consts::TAU / 96.0)
+            .map(|angle| ((400.0 * angle.cos()).round() as i32, (400.0 * angle.sin()).round() as i32))
+            .collect();
+        let fewer = simplified(&circle, 2.0);
+        assert!((24..60).contains(&fewer.len()) && fewer.first() == fewer.last(), "{}", fewer.len());
+        assert_eq!(simplified(&[(3, 4)], 2.0), [(3, 4)]);
+        assert!(simplified(&[], 2.0).is_empty());
+    }
+
+    #[test]
+    fn a_line_is_written_in_steps() {
+        assert_eq!(steps([(10, 20), (13, 18), (11, 25), (11, 25)]), "M10 20l3-2-2 7 0 0");
+        assert_eq!(steps([(-5, 20), (-6, -1)]), "M-5 20l-1-21");
     }
 }

@@ -345,12 +345,16 @@ mod tests {
         let (right, top) = (x.ends().1, y.ends().1);
         let panel = Panel { x, y, marks: vec![dot((0.0, 0.0)), dot((right, top))], remark: "".into() };
         let drawn = svg(&[panel], 1, (550, 400)).unwrap();
-        let at = |name: &str| -> Vec<f64> {
-            let after = drawn.split("<circle ").skip(1).map(|text| text.split(&format!("{name}=\"")).nth(1).unwrap());
-            after.map(|text| text.split('"').next().unwrap().parse().unwrap()).collect()
-        };
+        // Discs are the lines of no length.
+        let discs: Vec<Vec<f64>> = drawn
+            .split("<path d=\"M")
+            .filter_map(|text| text.split_once("h0\"").filter(|(place, _)| place.len() < 20))
+            .map(|(place, _)| place.split(' ').map(|number| number.parse().unwrap()).collect())
+            .collect();
+        assert_eq!(discs.len(), 2, "{drawn}");
+        let at = |i: usize| discs.iter().map(|place| place[i]).collect::<Vec<f64>>();
         let frame = Frame::of(&Axis::from_zero("y", 1.0, 4), (550, 400));
-        for (found, expected) in [(at("cx"), [frame.left, frame.right]), (at("cy"), [frame.bottom, frame.top])] {
+        for (found, expected) in [(at(0), [frame.left, frame.right]), (at(1), [frame.bottom, frame.top])] {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 8.0), "{found:?} {expected:?}");
         }
     }

@@ -41,7 +41,7 @@ fn ran(experiment: &Experiment, outcome: &Outcome) -> String {
         what.push(counted(points.len(), "point estimate"));
     }
     if !sampled.is_empty() {
-        what.push(counted(sampled.len(), "posterior").replace("posteriors", "sampled posteriors"));
+        what.push(counted(sampled.len(), "posterior"));
     }
     let k = outcome.fits.iter().map(|fit| fit.mixture.k());
     let (least, most) = (k.clone().min().unwrap_or(0), k.max().unwrap_or(0));
@@ -124,6 +124,12 @@ fn against_the_classes(rows: &[Comparison]) -> Option<String> {
     let ((best, most), (worst, least)) = (indices.first()?, indices.last()?);
     let scale = "the adjusted Rand index, 1 for the same and 0 for what chance gives";
     Some(match indices.len() {
+        2.. if short(*most) == short(*least) => {
+            format!(
+                "With the known classes, which no fit saw, the classification by each fit agrees to {} ({scale}).",
+                short(*most)
+            )
+        }
         1 => format!(
             "With the known classes, which no fit saw, the classification by {best} agrees to {} ({scale}).",
             short(*most)
@@ -349,7 +355,7 @@ fn alone(fit: &FitResult) -> Option<String> {
     let optima = point.modes.iter().filter(|mode| mode.kind == ModeKind::Optimum).count();
     let all = point.restarts.len();
     (all > 2 && best.restarts.len() == 1).then(|| {
-        let of = if optima > 1 { format!("; there are {optima} optima in all",) } else { String::new() };
+        let of = if optima > 1 { format!("; there are {optima} optima in all") } else { String::new() };
         format!("only 1 of {all} restarts of {} found its best optimum, so that a higher one may exist{of}", fit.name)
     })
 }
@@ -360,9 +366,15 @@ fn nothing(outcome: &Outcome) -> String {
     let is_batch = |fit: &&FitResult| {
         matches!(fit.point.as_ref().map(|point| point.method), Some(PointMethod::Adam { batch: Some(_) }))
     };
-    let points = outcome.fits.iter().filter(|fit| fit.point.is_some() && !is_batch(fit)).count();
-    if points > 0 {
-        looked.push("every point estimate converged and no restart collapsed".to_owned());
+    let points = || outcome.fits.iter().filter(|fit| fit.point.is_some());
+    if points().any(|fit| !is_batch(&fit)) {
+        // Minibatches never tell that they have converged.
+        let all = if points().any(|fit| is_batch(&fit)) {
+            "every point estimate without minibatches"
+        } else {
+            "every point estimate"
+        };
+        looked.push(format!("{all} converged and no restart collapsed"));
     }
     let sampled = || outcome.fits.iter().filter_map(|fit| fit.gibbs.as_ref());
     let worst = sampled().map(|gibbs| gibbs.worst_r_hat()).fold(f64::NAN, f64::max);
