@@ -13,8 +13,8 @@ use plotters_backend::{
 /// The library divides the sizes of fonts by this when it measures texts.
 pub(super) const FONT: f64 = 1.24;
 
-/// A quarter of a pixel, in the units of panels: what nobody sees of a line.
-const NEAR: f64 = 2.0;
+/// Three eighths of a pixel, in the units of panels: what nobody sees of a line.
+const NEAR: f64 = 3.0;
 
 /// An SVG as it grows.
 #[derive(Debug, Default)]
@@ -96,14 +96,6 @@ impl Sheet {
 fn painted(what: &str, BackendColor { alpha, rgb: (r, g, b) }: BackendColor) -> Option<String> {
     let opacity = if alpha < 1.0 { format!(" {what}-opacity=\"{alpha:.3}\"") } else { String::new() };
     (alpha > 0.0).then(|| format!("{what}=\"#{r:02x}{g:02x}{b:02x}\"{opacity}"))
-}
-
-fn list(points: impl IntoIterator<Item = BackendCoord>) -> String {
-    let mut text = String::new();
-    for (x, y) in points {
-        let _ = write!(text, "{}{x},{y}", if text.is_empty() { "" } else { " " });
-    }
-    text
 }
 
 /// A line without the points that lie this near the rest of it, in units; the ends stay (Douglas and Peucker 1973).
@@ -217,7 +209,7 @@ impl DrawingBackend for Canvas<'_> {
     }
 
     fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn {
-        self.line(style, &format!("<path d=\"M{} {}L{} {}\"/>", from.0, from.1, to.0, to.1))
+        self.line(style, &format!("<path d=\"{}\"/>", steps([from, to])))
     }
 
     fn draw_rect<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S, fill: bool) -> Drawn {
@@ -244,7 +236,8 @@ impl DrawingBackend for Canvas<'_> {
     }
 
     fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, corners: I, style: &S) -> Drawn {
-        self.area(style, &format!("<polygon points=\"{}\"/>", list(corners)))
+        let corners: Vec<BackendCoord> = corners.into_iter().collect();
+        self.area(style, &format!("<path d=\"{}z\"/>", steps(simplified(&corners, NEAR))))
     }
 
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, (x, y): BackendCoord) -> Drawn {

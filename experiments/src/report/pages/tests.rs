@@ -304,7 +304,8 @@ fn a_report_of_many_fits_stays_small() {
     let fits: String = (0..12).map(|i| format!("Em(name: \"em {i}\", restarts: 2, standard_errors: Off),")).collect();
     let many: Vec<Vec<f64>> =
         (0..5000).map(|i| (0..5).map(|j| ((i * 7919 + j * 104_729) % 10_007) as f64).collect()).collect();
-    let (experiment, outcome) = ran(&many, "components: 20, covariance: Free(Diagonal)", &fits);
+    let (mut experiment, outcome) = ran(&many, "components: 20, covariance: Free(Diagonal)", &fits);
+    experiment.data.truth = Some(outcome.fits[0].mixture.clone());
     assert_eq!(outcome.fits.len(), 12, "{:?}", outcome.failures);
     let size = page(&experiment, &outcome).len();
     assert!(size < 5_000_000, "{size}");

@@ -94,7 +94,7 @@ fn sign(key: &Key, x: f64, y: f64) -> String {
             let middle = 0.5 * (x + end);
             let sign = escaped(&key.sign);
             format!(
-                "<text x=\"{middle:.1}\" y=\"{y:.1}\" dy=\"0.35em\" text-anchor=\"middle\" fill=\"{color}\">{sign}</text>"
+                "<text x=\"{middle:.1}\" y=\"{y:.1}\" dy=\"0.35em\" text-anchor=\"middle\" font-size=\"16\" fill=\"{color}\">{sign}</text>"
             )
         }
     }
