@@ -11,6 +11,8 @@ mod render;
 mod runs;
 mod selection;
 mod study;
+#[cfg(test)]
+mod study_example;
 mod study_findings;
 mod terminal;
 mod varied;

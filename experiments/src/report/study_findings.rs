@@ -68,33 +68,39 @@ fn failures(summary: &StudySummary) -> String {
 /// The RMSE of the means at both ends of what varies, or its slope against the rows.
 fn errors(summary: &StudySummary, varied: &Varied) -> Option<String> {
     let inside = varied.sets.first()?.panels.first()?;
-    let of = |fit: &StudyFit| {
+    let of = |fit: &StudyFit| -> Vec<(usize, &Measure)> {
         let found = |cell: &usize| summary.measure(*cell, &fit.name, Some("means"), MeasureName::Rmse);
-        let points: Vec<(usize, &Measure)> =
-            inside.iter().enumerate().filter_map(|(i, c)| Some((i, found(c)?))).collect();
-        let with_error = |measure: &Measure| Some(short(measure.value?) + &plus_minus(measure.mcse));
-        if let (true, Some((slope, error))) = (varied.rows(summary), slope(summary, varied, &points)) {
-            return Some(format!("n^({slope:.2} \u{b1} {error:.2}) ({})", fit.name));
-        }
-        let ((_, first), (_, last)) = (points.first()?, points.last()?);
-        Some(match points.len() {
-            1 => format!("{} ({})", with_error(first)?, fit.name),
-            _ => format!("{} to {} ({})", with_error(first)?, with_error(last)?, fit.name),
-        })
+        inside.iter().enumerate().filter_map(|(i, cell)| Some((i, found(cell)?))).collect()
     };
-    let all: Vec<String> = summary.fits.iter().filter_map(of).collect();
-    let (what, set) = match (varied.first.map(|first| &summary.factors[first]), varied.rows(summary)) {
-        (_, true) => ("falls as".to_owned(), ""),
-        (Some(factor), false) => {
-            let ends = factor.values.first().zip(factor.values.last());
-            let ends = ends.map_or(String::new(), |(first, last)| format!(" from {first} to {last}"));
-            (format!("goes, with {}{ends},", factor.label), " from")
-        }
-        (None, _) => ("is".to_owned(), ""),
-    };
+    let all: Vec<(&StudyFit, Vec<(usize, &Measure)>)> = summary.fits.iter().map(|fit| (fit, of(fit))).collect();
+    let value = |measure: &Measure| Some(short(measure.value?) + &plus_minus(measure.mcse));
+    let what = "The RMSE of the means, in true standard deviations,";
+    let places: Vec<usize> = all.iter().flat_map(|(_, points)| points.iter().map(|(i, _)| *i)).collect();
+    let (low, high) = (places.iter().copied().min()?, places.iter().copied().max()?);
+    if low == high {
+        let one = |(fit, points): &(&StudyFit, Vec<(usize, &Measure)>)| {
+            Some(format!("{} ({})", value(points.first()?.1)?, fit.name))
+        };
+        let all: Vec<String> = all.iter().filter_map(one).collect();
+        return Some(format!("{what} is{} {}.", at(summary, *inside.get(low)?), joined(&all)));
+    }
     let of_set = of_first_set(summary, varied);
-    (!all.is_empty())
-        .then(|| format!("The RMSE of the means, in true standard deviations,{of_set} {what}{set} {}.", joined(&all)))
+    let slopes = |(fit, points): &(&StudyFit, Vec<(usize, &Measure)>)| {
+        let (slope, error) = slope(summary, varied, points)?;
+        Some(format!("n^({slope:.2} \u{b1} {error:.2}) ({})", fit.name))
+    };
+    if varied.rows(summary) {
+        let slopes: Vec<String> = all.iter().filter_map(slopes).collect();
+        return (!slopes.is_empty()).then(|| format!("{what}{of_set} goes as {}.", joined(&slopes)));
+    }
+    let factor = &summary.factors[varied.first?];
+    let ends = |(fit, points): &(&StudyFit, Vec<(usize, &Measure)>)| {
+        let at = |place: usize| points.iter().find(|(i, _)| *i == place).and_then(|(_, measure)| value(measure));
+        Some(format!("from {} to {} ({})", at(low)?, at(high)?, fit.name))
+    };
+    let (label, first, last) = (&factor.label, &factor.values[low], &factor.values[high]);
+    let ends: Vec<String> = all.iter().filter_map(ends).collect();
+    (!ends.is_empty()).then(|| format!("{what}{of_set} goes, with {label} from {first} to {last}, {}.", joined(&ends)))
 }
 
 /// Which cells the sentence is about, where there are more than those of one line.
@@ -192,10 +198,80 @@ fn prediction(summary: &StudySummary) -> Option<String> {
     };
     let all: Vec<String> = summary.fits.iter().enumerate().filter_map(of).collect();
     (!all.is_empty()).then(|| {
+        let cells = counted(cells, "cell");
         format!(
-            "Of {} the least Kullback-Leibler divergence from the truth has {}.",
-            counted(cells, "cell"),
+            "The Kullback-Leibler divergence of the fit from the truth is the least, of {cells}, for {}.",
             joined(&all)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::study_example::{example, measure};
+    use crate::study::FailureCount;
+
+    fn with(factors: &[(&str, &[f64])], rmse: impl Fn(usize) -> Option<f64>) -> StudySummary {
+        let mut summary = example(factors);
+        for cell in 0..summary.cells.len() {
+            let of = |fit| rmse(cell).map(|value| measure(cell, fit, Some("means"), MeasureName::Rmse, value));
+            summary.measures.extend(of("em"));
+        }
+        summary
+    }
+
+    fn sentences(summary: &StudySummary) -> Vec<String> {
+        findings(summary, &Varied::of(summary))
+    }
+
+    #[test]
+    fn slopes_have_the_errors_that_the_values_leave() {
+        let n: [f64; 3] = [100.0, 400.0, 1600.0];
+        let summary = with(&[("data.n", &n)], |cell| Some(n[cell].powf(-0.5)));
+        // x - mean x = -ln 4, 0, ln 4, and each ln RMSE has the error 0.1: 0.1 sqrt(2) ln 4 / (2 ln(4)^2).
+        let error = 0.1 / 2f64.sqrt() / 4f64.ln();
+        let expected =
+            format!("The RMSE of the means, in true standard deviations, goes as n^(-0.50 \u{b1} {error:.2}) (em).");
+        assert_eq!(sentences(&summary)[2], expected);
+        assert_eq!(format!("{error:.2}"), "0.05");
+    }
+
+    #[test]
+    fn other_factors_go_from_end_to_end_of_what_is_there() {
+        let at = |present: &[usize]| {
+            let summary =
+                with(&[("overlap", &[0.1, 0.2, 0.3])], |cell| present.contains(&cell).then_some(0.5 * cell as f64));
+            sentences(&summary)[2].clone()
+        };
+        let what = "The RMSE of the means, in true standard deviations,";
+        let all = "goes, with overlap from 0.1 to 0.3, from 0 \u{b1} 0 to 1.0000 \u{b1} 0.1000 (em).";
+        assert_eq!(at(&[0, 1, 2]), format!("{what} {all}"));
+        assert_eq!(at(&[1]), format!("{what} is at overlap 0.2 0.5000 \u{b1} 0.0500 (em)."));
+    }
+
+    #[test]
+    fn coverage_failures_and_the_best_predictions_are_counted() {
+        let mut summary = example(&[("data.n", &[100.0, 400.0])]);
+        summary.failures.push(FailureCount { cell: 1, fit: "em".to_owned(), reason: "collapsed".to_owned(), count: 3 });
+        for (cell, value, error) in [(0, 0.7, 0.05), (1, 0.88, 0.02)] {
+            let found = measure(cell, "gibbs", Some("means"), MeasureName::Coverage90, value);
+            summary.measures.push(Measure { mcse: Some(error), ..found });
+        }
+        for (cell, em, gibbs) in [(0, 2.0, 1.0), (1, 1.0, 1.01)] {
+            summary.measures.push(measure(cell, "em", None, MeasureName::KlDivergence, em));
+            summary.measures.push(measure(cell, "gibbs", None, MeasureName::KlDivergence, gibbs));
+        }
+        let found = sentences(&summary);
+        assert_eq!(found[0], "20 replicates (2 cells of 10), each fitted by em and gibbs. What varies: data.n.");
+        assert_eq!(found[1], "Fits that failed: 3 of em.");
+        assert!(
+            found[2].ends_with("in 1 of 2 cells, the lowest 0.700 \u{b1} 0.0500 at data.n 100 (gibbs)."),
+            "{}",
+            found[2]
+        );
+        let combined = "by more than 2 combined errors";
+        assert!(found[3].ends_with(&format!("em in 1 (0 {combined}) and gibbs in 1 (1 {combined}).")), "{}", found[3]);
+        assert_eq!(sentences(&example(&[]))[1], "No fit failed.");
+    }
 }

@@ -97,3 +97,35 @@ pub(super) fn groups(summary: &StudySummary) -> Vec<&'static str> {
     let has = |group: &&str| summary.measures.iter().any(|measure| measure.parameter.as_deref() == Some(*group));
     GROUPS.into_iter().filter(has).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::study_example::example;
+
+    #[test]
+    fn lines_run_along_the_rows_and_every_cell_is_drawn_once() {
+        let summary = example(&[("model.a", &[1.0, 2.0]), ("data.n", &[10.0, 20.0, 30.0]), ("model.b", &[5.0, 6.0])]);
+        let varied = Varied::of(&summary);
+        assert_eq!((varied.first, varied.second, varied.rows(&summary)), (Some(1), Some(0), true));
+        let [five, six] = &varied.sets[..] else { panic!("{:?}", varied.sets) };
+        assert_eq!((five.words.as_str(), six.words.as_str()), ("model.b 5", "model.b 6"));
+        assert_eq!(five.panels, [[0, 2, 4], [6, 8, 10]]);
+        assert_eq!(six.panels, [[1, 3, 5], [7, 9, 11]]);
+        assert!(six.holds(7) && !six.holds(0));
+    }
+
+    #[test]
+    fn numbers_come_before_words_and_nothing_may_vary() {
+        let mut summary = example(&[("words", &[1.0, 2.0]), ("numbers", &[1.0, 2.0])]);
+        summary.factors[0].values = ["a", "b"].map(|word| FactorValue::Text(word.to_owned())).into();
+        for (i, cell) in summary.cells.iter_mut().enumerate() {
+            cell.values[0] = FactorValue::Text(["a", "b"][i / 2].to_owned());
+        }
+        let varied = Varied::of(&summary);
+        assert_eq!((varied.first, varied.second), (Some(1), Some(0)));
+        assert_eq!(varied.sets[0].panels, [[0, 1], [2, 3]]);
+        let nothing = Varied::of(&example(&[])).sets;
+        assert_eq!(nothing, [Cells { words: String::new(), panels: vec![vec![0]] }]);
+    }
+}

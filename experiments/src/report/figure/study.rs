@@ -54,9 +54,20 @@ pub(in crate::report) fn words(name: MeasureName) -> &'static str {
     }
 }
 
+/// A measure, as short as the name of an axis must be.
+fn on_axis(name: MeasureName) -> &'static str {
+    match name {
+        MeasureName::Coverage50 => "50 % coverage",
+        MeasureName::Coverage90 => "90 % coverage",
+        MeasureName::Width50 => "50 % width",
+        MeasureName::Width90 => "90 % width",
+        other => words(other),
+    }
+}
+
 fn reference(name: MeasureName, rows: bool) -> Reference {
     match name {
-        MeasureName::Bias | MeasureName::LnLikelihoodGain => Reference::At(0.0),
+        MeasureName::Bias => Reference::At(0.0),
         MeasureName::Coverage50 => Reference::At(0.5),
         MeasureName::Coverage90 => Reference::At(0.9),
         MeasureName::Rmse | MeasureName::EmpiricalSe | MeasureName::ModelSe if rows => Reference::Root,
@@ -176,9 +187,13 @@ fn of_measures(
     };
     let wanted: Vec<(MeasureName, Option<&str>)> = wanted.iter().copied().filter(is_there).collect();
     let axis_name = |name: MeasureName, group: Option<&str>| match group {
-        Some(group) => format!("{}, {group}", words(name)),
-        None => words(name).to_owned(),
+        Some(group) => format!("{}, {group}", on_axis(name)),
+        None => on_axis(name).to_owned(),
     };
+    if let Some((swapped, one)) = at_one_value(summary, varied, cells, &wanted) {
+        let title = format!("{title}, at {}", one.words);
+        return of_measures(summary, &swapped, &one, &title, &wanted);
+    }
     let make = |title: String, panels: Vec<Panel>, names: &[MeasureName]| figure(summary, varied, title, panels, names);
     match varied.second {
         None => {
@@ -198,13 +213,35 @@ fn of_measures(
                 let range = common(summary, varied, cells, *name, *group);
                 let panels = cells.panels.iter().zip(&summary.factors[second].values).take(MOST_PANELS);
                 let panels = panels.map(|(inside, value)| {
-                    panel(summary, varied, inside, *name, *group, format!("{value}: {}", words(*name)), Some(&range))
+                    panel(summary, varied, inside, *name, *group, format!("{value}: {}", on_axis(*name)), Some(&range))
                 });
                 let title = format!("{}, by {}", axis_name(*name, *group), summary.factors[second].label);
                 make(title, panels.collect(), &[*name])
             })
             .collect(),
     }
+}
+
+/// Measures that are there at one value of the first factor alone are drawn along the second: those of parameters, where the
+/// number of components varies.
+fn at_one_value(
+    summary: &StudySummary,
+    varied: &Varied,
+    cells: &Cells,
+    wanted: &[(MeasureName, Option<&str>)],
+) -> Option<(Varied, Cells)> {
+    let (first, second) = (varied.first?, varied.second?);
+    let is_wanted =
+        |m: &Measure| wanted.iter().any(|(name, group)| m.name == *name && m.parameter.as_deref() == *group);
+    let has = |cell: usize| summary.measures.iter().any(|m| m.cell == cell && m.value.is_some() && is_wanted(m));
+    let values = &summary.factors[first].values;
+    let of = |i: &usize| cells.panels.iter().filter_map(|inside| inside.get(*i)).any(|cell| has(*cell));
+    let present: Vec<usize> = (0..values.len()).filter(of).collect();
+    let [only] = present[..] else { return None };
+    let panel = cells.panels.iter().filter_map(|inside| inside.get(only).copied()).collect();
+    let words = format!("{} {}", summary.factors[first].label, values[only]);
+    let swapped = Varied { first: Some(second), second: None, sets: Vec::new() };
+    (values.len() > 1).then(|| (swapped, Cells { words, panels: vec![panel] }))
 }
 
 fn is_share(name: MeasureName) -> bool {
@@ -384,4 +421,54 @@ fn of_one_cell(
         }
     }
     Panel { x, y, marks, remark: "none".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::study_example::{example, measure};
+
+    fn titles(figures: &[Figure]) -> Vec<&str> {
+        figures.iter().map(|figure| figure.title.as_str()).collect()
+    }
+
+    #[test]
+    fn the_root_goes_through_the_first_fit_at_the_largest_n() {
+        let values = [100.0, 400.0, 1600.0].map(FactorValue::Number);
+        let across = Across::of("rows", &values);
+        assert!(across.logarithmic && across.places[0] == 2.0);
+        let line = Series { fit: 0, points: vec![(2.0, 9.0, 0.0), (1600f64.log10(), 0.5, 0.0)] };
+        let guide = root(&[line], &across);
+        let (first, last) = (guide[0], guide[guide.len() - 1]);
+        assert!((first.0 - 2.0).abs() < 1e-12 && (first.1 - 2.0).abs() < 1e-12, "{first:?}");
+        assert!((last.1 - 0.5).abs() < 1e-12, "{last:?}");
+    }
+
+    #[test]
+    fn a_second_factor_makes_panels_and_measures_at_one_value_run_along_it() {
+        let mut summary = example(&[("data.n", &[100.0, 400.0]), ("model.components", &[2.0, 3.0, 4.0])]);
+        for cell in 0..6 {
+            summary.measures.push(measure(cell, "em", None, MeasureName::KlDivergence, 0.1));
+            summary.measures.push(measure(cell, "em", Some("means"), MeasureName::Rmse, 0.2));
+        }
+        let varied = Varied::of(&summary);
+        let drawn = figures(&summary, &varied, &varied.sets[0]);
+        let by = "by model.components";
+        assert_eq!(titles(&drawn), [format!("RMSE, means, {by}"), format!("KL divergence, {by}")]);
+        // Means at 400 rows alone.
+        let means = |m: &Measure| m.parameter.is_some();
+        summary.measures.retain(|m| !means(m) || [3, 4, 5].contains(&m.cell));
+        let drawn = figures(&summary, &varied, &varied.sets[0]);
+        assert_eq!(titles(&drawn)[0], "RMSE, at data.n 400");
+    }
+
+    #[test]
+    fn shares_that_are_nothing_everywhere_are_not_drawn() {
+        let mut summary = example(&[("data.n", &[100.0, 400.0])]);
+        summary.measures = vec![measure(0, "em", None, MeasureName::ShareFailed, 0.0)];
+        let varied = Varied::of(&summary);
+        assert!(figures(&summary, &varied, &varied.sets[0]).is_empty());
+        summary.measures.push(measure(1, "em", None, MeasureName::ShareFailed, 0.5));
+        assert_eq!(titles(&figures(&summary, &varied, &varied.sets[0])), ["Failures"]);
+    }
 }

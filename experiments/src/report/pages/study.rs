@@ -245,3 +245,57 @@ fn times(summary: &StudySummary) -> Vec<Block> {
     let rows = summary.seconds.iter().take(MOST_ROWS).map(row).collect();
     vec![Block::Text(text), Block::Table(Table { header, rows, ..Table::default() })]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::html;
+    use crate::report::study_example::{example, measure};
+
+    /// Every measure that there can be, some without value or error.
+    fn full(factors: &[(&str, &[f64])]) -> StudySummary {
+        let mut summary = example(factors);
+        for cell in 0..summary.cells.len() {
+            for (i, parameter) in [None, Some("means"), Some("weights"), Some("means[0,1]")].into_iter().enumerate() {
+                let mut found = measure(cell, "em", parameter, MeasureName::Rmse, 0.5 / (cell + 1) as f64);
+                found.mcse = found.mcse.filter(|_| i > 0);
+                let missing =
+                    Measure { value: None, mcse: None, ..measure(cell, "gibbs", parameter, MeasureName::Bias, 1.0) };
+                let coverage = measure(cell, "gibbs", parameter, MeasureName::Coverage90, 0.85);
+                summary.measures.extend([found, missing, coverage]);
+            }
+            summary.measures.push(measure(cell, "em", None, MeasureName::KlDivergence, 1e-9));
+            summary.seconds.push(FitSeconds { cell, fit: "em".to_owned(), median: None, total: 0.0, n: 0 });
+        }
+        let reason = "<b>collapsed".to_owned();
+        summary.failures.push(crate::study::FailureCount { cell: 0, fit: "em".to_owned(), reason, count: 2 });
+        summary
+    }
+
+    #[test]
+    fn studies_of_any_number_of_factors_have_a_page() {
+        let (n, b, c): (&[f64], &[f64], &[f64]) = (&[100.0, 400.0, 1600.0], &[1.0, 2.0], &[0.1, 0.2]);
+        let cases: [&[(&str, &[f64])]; 4] =
+            [&[], &[("data.n", n)], &[("b", b), ("data.n", n)], &[("b", b), ("c", c), ("data.n", n)]];
+        for factors in cases {
+            for summary in [full(factors), example(factors)] {
+                let page = html(&study_page(&summary, "Study(name: \"<i>\")")).unwrap();
+                assert!(!page.contains("NaN") && !page.contains("<b>collapsed") && !page.contains("(name: \"<i>"));
+                assert_eq!(page.contains("<polyline"), !summary.measures.is_empty(), "{}", factors.len());
+                assert!(page.contains("Study(name:"));
+            }
+        }
+    }
+
+    #[test]
+    fn tables_hold_every_measure_once() {
+        let summary = full(&[("data.n", &[100.0, 400.0])]);
+        let found = table(&summary, "Means", Some("means"));
+        let texts = |row: &Vec<Cell>| row.iter().map(|cell| cell.text.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&found.header), ["data.n", "fit", "bias", "RMSE", "coverage of 90 % intervals", "replicates"]);
+        let rows: Vec<Vec<String>> = found.rows.iter().map(texts).collect();
+        assert_eq!(rows[0], ["100", "em", "-", "0.5000", "-", "10"]);
+        assert_eq!(rows[3], ["400", "gibbs", "-", "-", "0.8500", "10"]);
+        assert_eq!(found.rows[0][3].aside, "\u{b1} 0.0500");
+    }
+}

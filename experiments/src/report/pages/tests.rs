@@ -310,3 +310,20 @@ fn a_report_of_many_fits_stays_small() {
     let size = page(&experiment, &outcome).len();
     assert!(size < 5_000_000, "{size}");
 }
+#[test]
+fn many_columns_are_shown_by_principal_components_and_several_fits_together() {
+    for (d, components) in [(2, 0), (3, 1), (6, 3)] {
+        let prior = "prior: (components: Conjugate(kappa: 0.1, dof: 60, scale: Isotropic(1)))";
+        let fits = "Em(objective: Posterior, restarts: 2), Gibbs(chains: 2, warmup: 20, draws: 50)";
+        let (experiment, outcome) =
+            ran(&rows(d), &format!("components: 2, covariance: Free(Isotropic), {prior}"), fits);
+        assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+        let page = page(&experiment, &outcome);
+        assert!(page.contains("All fits with K = 2, Free(Isotropic)"), "{d}");
+        // In captions alone: those of the figure of all fits, and of each fit where there are more than four columns.
+        let captions = page.split("<figcaption>").skip(1).filter(|caption| {
+            caption.split("</figcaption>").next().is_some_and(|text| text.contains("principal components"))
+        });
+        assert_eq!(captions.count(), components, "{d}");
+    }
+}
