@@ -52,7 +52,7 @@ fn dark(color: &str) -> Option<String> {
 fn channels(color: &str) -> Option<Three> {
     let digits = color.strip_prefix('#')?;
     let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    if digits.len() != 6 || !digits.as_bytes().iter().all(|byte| is_digit(byte)) {
+    if digits.len() != 6 || !digits.as_bytes().iter().all(is_digit) {
         return None;
     }
     let number = u32::from_str_radix(digits, 16).ok()?;
