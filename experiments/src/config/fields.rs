@@ -27,7 +27,7 @@ pub(super) const FIELD: &str = "`field: value`";
 
 fn inside_variant(outer: &str, variant: &str, depth: usize) -> (&'static str, &'static str) {
     match (variant, depth) {
-        ("Given", 1) if outer == "weights" => (NUMBERS, WEIGHTS),
+        ("Given", 0) if outer == "weights" => (NUMBERS, WEIGHTS),
         ("Given", _) if outer == "weights" => (NUMBER, WEIGHTS),
         ("AverageOverlap" | "MaximumOverlap" | "C", _) => (NUMBER, SEPARATION),
         ("SimulateSeparated", _) => (FIELD, SEPARATED),
