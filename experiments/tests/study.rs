@@ -66,8 +66,11 @@ fn files(out: &Path) -> Vec<(String, Vec<u8>)> {
         [
             ".gmm-study",
             "estimates.parquet",
+            "figures",
             "fits.parquet",
             "measures.csv",
+            "report.html",
+            "report.json",
             "seconds.parquet",
             "study.json",
             "study.ron"
