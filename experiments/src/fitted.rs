@@ -57,6 +57,8 @@ pub struct FitResult {
     pub held_out: Option<Result<LogScore, PredictiveError>>,
     /// How it was learned, moment by moment, or why that is not known; `None` where nobody asked.
     pub film: Option<Result<Vec<Seen>, String>>,
+    /// How long the film took, which is no part of [`seconds`](Self::seconds).
+    pub filming_seconds: f64,
 }
 
 /// One moment of a fit.

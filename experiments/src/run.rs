@@ -13,7 +13,7 @@ use gmm_mcmc::{Draws, LabelError, PartitionLoss, PartitionSearch, Relabelling, l
 
 use crate::experiment::{Experiment, Fit, LEVEL, Method, PAIRS, Sampling};
 use crate::film;
-use crate::fitted::{FailedFit, FitResult, PointDetail, PointMethod};
+use crate::fitted::{FailedFit, FitResult, PointDetail, PointMethod, Seen};
 use crate::posterior::{EvidenceFound, GibbsDetail, GibbsSeconds, PartitionFound};
 use crate::progress::Progress;
 
@@ -44,6 +44,17 @@ pub(crate) fn run_filmed(experiment: &Experiment, fit: &Fit, progress: &Progress
 enum Film {
     Off,
     On,
+}
+
+impl Film {
+    /// A film and the seconds that it took, if there is to be one.
+    fn take(self, film: impl FnOnce() -> Result<Vec<Seen>, String>) -> (Option<Result<Vec<Seen>, String>>, f64) {
+        let started = Instant::now();
+        match self {
+            Self::Off => (None, 0.0),
+            Self::On => (Some(film()), started.elapsed().as_secs_f64()),
+        }
+    }
 }
 
 fn named(fit: &Fit, mut result: Result<FitResult, FailedFit>) -> Result<FitResult, FailedFit> {
@@ -85,27 +96,26 @@ impl From<EmError> for FailedFit {
 fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress, film: Film) -> Result<FitResult, FailedFit> {
     let started = Instant::now();
     let data = &experiment.data.data;
-    let truth = experiment.data.truth.as_ref();
     let streams = Streams::new(experiment.seed).named("fits").named(&fit.name);
+    let truth = experiment.data.truth.as_ref();
+    let job = Job { model: &fit.model, data, truth, streams: &streams, progress, film };
     let mut result = match &fit.method {
         Method::Em(em) => {
             let method = match em.acceleration {
                 Acceleration::None => PointMethod::Em,
                 Acceleration::Squarem => PointMethod::Squarem,
             };
-            run_point(&fit.model, data, em, method, truth, &streams, progress, film)?
+            job.point(em, method)?
         }
-        Method::Stepwise(stepwise) => {
-            run_point(&fit.model, data, stepwise, PointMethod::Stepwise, truth, &streams, progress, film)?
-        }
+        Method::Stepwise(stepwise) => job.point(stepwise, PointMethod::Stepwise)?,
         Method::Gradient(gradient) => {
             let method = match gradient.optimizer {
                 Optimizer::Adam(_) => PointMethod::Adam { batch: gradient.batch },
                 Optimizer::Lbfgs(_) => PointMethod::Lbfgs,
             };
-            run_point(&fit.model, data, gradient, method, truth, &streams, progress, film)?
+            job.point(gradient, method)?
         }
-        Method::Gibbs(sampling) => run_gibbs(&fit.model, data, sampling, truth, &streams, progress, film)?,
+        Method::Gibbs(sampling) => job.gibbs(sampling)?,
     };
     if let (Some(point), Some(how)) = (&mut result.point, fit.standard_errors) {
         let streams = streams.named("standard errors");
@@ -121,125 +131,124 @@ fn run_method(experiment: &Experiment, fit: &Fit, progress: &Progress, film: Fil
         });
     }
     result.name.clone_from(&fit.name);
-    result.seconds = started.elapsed().as_secs_f64();
+    // The film is no part of the fit.
+    result.seconds = started.elapsed().as_secs_f64() - result.filming_seconds;
     Ok(result)
 }
 
-fn run_point<A: Ascent>(
-    model: &Model,
-    data: &Data,
-    settings: &A,
-    method: PointMethod,
-    truth: Option<&Mixture>,
-    streams: &Streams,
-    progress: &Progress,
+/// What every method is handed.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    model: &'a Model,
+    data: &'a Data,
+    truth: Option<&'a Mixture>,
+    streams: &'a Streams,
+    progress: &'a Progress,
     film: Film,
-) -> Result<FitResult, FailedFit> {
-    let estimate = gmm_em::fit(model, data, settings, streams, &|step| progress.climb(step))?;
-    let order = listing(&estimate.mixture, truth);
-    let film = (film == Film::On).then(|| film::of_point(model, data, settings, streams, &estimate, &order));
-    let detail = PointDetail {
-        method,
-        objective: settings.plan().objective,
-        asked_components: model.k(),
-        policy: settings.plan().singularities,
-        parts: estimate.parts,
-        stop: estimate.stop,
-        iterations: estimate.iterations,
-        trace: estimate.trace,
-        log_every: estimate.log_every,
-        aitken_limit: estimate.aitken_limit,
-        best: estimate.best,
-        restarts: estimate.restarts,
-        modes: estimate.modes,
-        singularities: estimate.singularities,
-        uncertainty: None,
-    };
-    let mixture = estimate.mixture.permuted(&order);
-    Ok(FitResult { film, ..evaluate(&estimate.model, data, mixture, &order, Some(detail), None) })
 }
 
-fn run_gibbs(
-    model: &Model,
-    data: &Data,
-    sampling: &Sampling,
-    truth: Option<&Mixture>,
-    streams: &Streams,
-    progress: &Progress,
-    film: Film,
-) -> Result<FitResult, String> {
-    let gibbs = &sampling.gibbs;
-    let mut phase = Instant::now();
-    let mut lap = || std::mem::replace(&mut phase, Instant::now()).elapsed().as_secs_f64();
-    // A search of its own for every second chain: two that start at one point have not looked for another.
-    let searches = streams.named("starts");
-    let optima: Vec<Mixture> = (0..gibbs.chains.div_ceil(2) as u64)
-        .filter_map(|chain| starting_optimum(model, data, &searches.split(chain)))
-        .collect();
-    let starts = lap();
-    let chains = streams.named("chains");
-    let mut draws =
-        sample(model, data, gibbs, &optima, &chains, &|step| progress.gibbs(step)).map_err(|e| e.to_string())?;
-    let sampled = lap();
-    let stephens = match sampling.relabelling {
-        Relabelling::Ecr => None,
-        Relabelling::Stephens => Some(draws.relabel_stephens(data).map_err(|e| format!("relabelling: {e}"))?),
-    };
-    let not_a_mixture = || "the posterior means are not a mixture: a covariance lost its last digits".to_owned();
-    if let Some(order) = truth.and_then(|truth| match_mixture(&draws.mean_mixture()?, truth)) {
-        draws.reorder(&order);
+impl Job<'_> {
+    fn point<A: Ascent>(self, settings: &A, method: PointMethod) -> Result<FitResult, FailedFit> {
+        let Job { model, data, truth, streams, progress, film } = self;
+        let estimate = gmm_em::fit(model, data, settings, streams, &|step| progress.climb(step))?;
+        let order = listing(&estimate.mixture, truth);
+        let (film, filming_seconds) = film.take(|| film::of_point(model, data, settings, streams, &estimate, &order));
+        let detail = PointDetail {
+            method,
+            objective: settings.plan().objective,
+            asked_components: model.k(),
+            policy: settings.plan().singularities,
+            parts: estimate.parts,
+            stop: estimate.stop,
+            iterations: estimate.iterations,
+            trace: estimate.trace,
+            log_every: estimate.log_every,
+            aitken_limit: estimate.aitken_limit,
+            best: estimate.best,
+            restarts: estimate.restarts,
+            modes: estimate.modes,
+            singularities: estimate.singularities,
+            uncertainty: None,
+        };
+        let mixture = estimate.mixture.permuted(&order);
+        Ok(FitResult { film, filming_seconds, ..evaluate(&estimate.model, data, mixture, &order, Some(detail), None) })
     }
-    let mixture = draws.mean_mixture().ok_or_else(not_a_mixture)?;
-    let order = draws.order().to_vec();
-    let identifiability = sampling.identifiability.then(|| draws.identifiability(data));
-    let labels = lap();
-    let quantities = draws.summaries();
-    let levels = levels(&draws);
-    let summaries = lap();
-    let of_evidence = streams.named("evidence");
-    let estimates = sampling.evidence.iter().map(|how| {
-        let result = evidence(data, &draws, how, &of_evidence);
-        EvidenceFound { how: how.clone(), result }
-    });
-    let found: Vec<EvidenceFound> = estimates.collect();
-    let evidence = lap();
-    let accuracy = sampling.accuracy.then(|| predictive_accuracy(&draws, data));
-    let predicted = lap();
-    let partition = sampling.partition.map(|loss| partition(&draws, data, loss, streams));
-    let partitioned = lap();
-    let checks = match sampling.checks.as_slice() {
-        [] => Ok(Vec::new()),
-        statistics => {
-            let checks = Checks { statistics: statistics.to_vec(), ..Checks::usual(data.d()) };
-            predictive_checks(&draws, data, &checks, &streams.named("checks"))
+
+    fn gibbs(self, sampling: &Sampling) -> Result<FitResult, String> {
+        let Job { model, data, truth, streams, progress, film } = self;
+        let gibbs = &sampling.gibbs;
+        let mut phase = Instant::now();
+        let mut lap = || std::mem::replace(&mut phase, Instant::now()).elapsed().as_secs_f64();
+        // A search of its own for every second chain: two that start at one point have not looked for another.
+        let searches = streams.named("starts");
+        let optima: Vec<Mixture> = (0..gibbs.chains.div_ceil(2) as u64)
+            .filter_map(|chain| starting_optimum(model, data, &searches.split(chain)))
+            .collect();
+        let starts = lap();
+        let chains = streams.named("chains");
+        let mut draws =
+            sample(model, data, gibbs, &optima, &chains, &|step| progress.gibbs(step)).map_err(|e| e.to_string())?;
+        let sampled = lap();
+        let stephens = match sampling.relabelling {
+            Relabelling::Ecr => None,
+            Relabelling::Stephens => Some(draws.relabel_stephens(data).map_err(|e| format!("relabelling: {e}"))?),
+        };
+        let not_a_mixture = || "the posterior means are not a mixture: a covariance lost its last digits".to_owned();
+        if let Some(order) = truth.and_then(|truth| match_mixture(&draws.mean_mixture()?, truth)) {
+            draws.reorder(&order);
         }
-    };
-    let film = (film == Film::On).then(|| film::of_posterior(&draws, data, gibbs, &optima, &chains));
-    let seconds = GibbsSeconds {
-        starts,
-        sampling: sampled,
-        labels,
-        summaries,
-        evidence,
-        accuracy: predicted,
-        partition: partitioned,
-        checks: lap(),
-    };
-    let detail = GibbsDetail {
-        settings: gibbs.clone(),
-        optima,
-        draws,
-        quantities,
-        levels,
-        stephens,
-        identifiability,
-        partition,
-        checks,
-        evidence: found,
-        accuracy,
-        seconds,
-    };
-    Ok(FitResult { film, ..evaluate(model, data, mixture, &order, None, Some(detail)) })
+        let mixture = draws.mean_mixture().ok_or_else(not_a_mixture)?;
+        let order = draws.order().to_vec();
+        let identifiability = sampling.identifiability.then(|| draws.identifiability(data));
+        let labels = lap();
+        let quantities = draws.summaries();
+        let levels = levels(&draws);
+        let summaries = lap();
+        let of_evidence = streams.named("evidence");
+        let estimates = sampling.evidence.iter().map(|how| {
+            let result = evidence(data, &draws, how, &of_evidence);
+            EvidenceFound { how: how.clone(), result }
+        });
+        let found: Vec<EvidenceFound> = estimates.collect();
+        let evidence = lap();
+        let accuracy = sampling.accuracy.then(|| predictive_accuracy(&draws, data));
+        let predicted = lap();
+        let partition = sampling.partition.map(|loss| partition(&draws, data, loss, streams));
+        let partitioned = lap();
+        let checks = match sampling.checks.as_slice() {
+            [] => Ok(Vec::new()),
+            statistics => {
+                let checks = Checks { statistics: statistics.to_vec(), ..Checks::usual(data.d()) };
+                predictive_checks(&draws, data, &checks, &streams.named("checks"))
+            }
+        };
+        let seconds = GibbsSeconds {
+            starts,
+            sampling: sampled,
+            labels,
+            summaries,
+            evidence,
+            accuracy: predicted,
+            partition: partitioned,
+            checks: lap(),
+        };
+        let (film, filming_seconds) = film.take(|| film::of_posterior(&draws, data, gibbs, &optima, &chains));
+        let detail = GibbsDetail {
+            settings: gibbs.clone(),
+            optima,
+            draws,
+            quantities,
+            levels,
+            stephens,
+            identifiability,
+            partition,
+            checks,
+            evidence: found,
+            accuracy,
+            seconds,
+        };
+        Ok(FitResult { film, filming_seconds, ..evaluate(model, data, mixture, &order, None, Some(detail)) })
+    }
 }
 
 /// The partition with the least expected loss, and how probable it is that rows belong together.
@@ -296,6 +305,7 @@ fn evaluate(
         gibbs,
         held_out: None,
         film: None,
+        filming_seconds: 0.0,
     }
 }
 

@@ -34,7 +34,7 @@ const EM: &str = "Em(objective: Posterior, restarts: 3)";
 /// Two clusters, the second of half the rows.
 fn write_rows(out: &Path) {
     let row = |i: u32| {
-        let far = if i % 3 == 0 { 6.0 } else { 0.0 };
+        let far = if i.is_multiple_of(3) { 6.0 } else { 0.0 };
         format!("{},{}\n", f64::from(i * 7 % 13) / 5.0 + far, f64::from(i * 5 % 11) / 4.0 - far)
     };
     let rows: String = (0..60).map(row).collect();

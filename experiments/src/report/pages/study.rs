@@ -146,7 +146,8 @@ fn upper(text: &str) -> String {
 /// The measures of single parameters, where the truth is the same in all replicates.
 fn parameters(summary: &StudySummary) -> Option<Block> {
     let is_single = |measure: &&Measure| measure.parameter.as_deref().is_some_and(|name| name.contains('['));
-    let mut of: Vec<((usize, &str, &str), Vec<&Measure>)> = Vec::new();
+    type Of<'a> = ((usize, &'a str, &'a str), Vec<&'a Measure>);
+    let mut of: Vec<Of<'_>> = Vec::new();
     for measure in summary.measures.iter().filter(is_single) {
         let key = (measure.cell, measure.parameter.as_deref().unwrap_or_default(), measure.fit.as_str());
         // Measures of a parameter follow each other.
@@ -162,7 +163,7 @@ fn parameters(summary: &StudySummary) -> Option<Block> {
     header.extend(["parameter", "fit"].map(word));
     header.extend(names.iter().map(|name| number(drawn::words(*name))));
     let all = of.len();
-    let row = |((cell, parameter, fit), found): ((usize, &str, &str), Vec<&Measure>)| {
+    let row = |((cell, parameter, fit), found): Of<'_>| {
         let values = summary.cells.get(cell).map_or(&[][..], |cell| &cell.values);
         let mut row: Vec<Cell> = values.iter().map(|value| word(value.to_string())).collect();
         row.extend([word(parameter), word(fit)]);
