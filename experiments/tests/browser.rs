@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use browser::Browser;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PHONE: (u32, u32) = (360, 740);
 const DESK: (u32, u32) = (1280, 900);
@@ -46,6 +46,10 @@ fn faithful() -> String {
 const LINE: &str =
     "Simulate(n: 200, mixture: (weights: [0.5, 0.5], means: [[-2], [2]], covariances: [Isotropic(1), Isotropic(0.5)]))";
 const SPACE: &str = "SimulateInBall(n: 150, dims: 5, radius: 4, components: 2)";
+
+const STUDY: &str = r#"Study(name: "grid", seed: 2, replicates: 3, test_rows: 50,
+    data: SimulateSeparated(n: [60, 120], components: 2, dims: 2, separation: [C(1.0), C(3.0)]),
+    fits: [Em(restarts: 2), Gibbs(chains: 2, warmup: 20, draws: 40)])"#;
 
 /// What is wrong in a page, by what it says of itself; empty if nothing is.
 const FAULTS: &str = r#"(() => {
@@ -122,6 +126,12 @@ fn reports_of_every_kind_are_sound() {
     }
     gmm(folder.path(), &["verify", "line.ron", "--replications", "40", "--rows", "10", "--out", "out", "--quiet"]);
     assert_sound(&mut browser, &folder.path().join("out/line-verification/report.html"));
+    fs::write(folder.path().join("grid.ron"), STUDY).unwrap();
+    gmm(folder.path(), &["study", "grid.ron", "--out", "out", "--quiet"]);
+    assert_sound(&mut browser, &folder.path().join("out/grid/report.html"));
+    gmm(folder.path(), &["compare", "out/line", "out/line", "--out", "both", "--quiet"]);
+    browser.open(&folder.path().join("both/comparison.html"), PHONE, true);
+    assert_eq!(browser.evaluate(FAULTS), Value::Array(Vec::new()));
     // The figures by themselves are pictures too.
     let figures = folder.path().join("out/plane/figures");
     for figure in fs::read_dir(figures).unwrap().map(|entry| entry.unwrap().path()) {
@@ -129,6 +139,57 @@ fn reports_of_every_kind_are_sound() {
         let named = browser.evaluate("document.documentElement.querySelector('title')?.textContent.length > 0");
         assert_eq!(named, true, "{}", figure.display());
         assert_eq!(browser.complaints(&figure), [""; 0], "{}", figure.display());
+    }
+}
+
+#[test]
+fn animations_are_stepped_played_paused_and_moved_by_keys() {
+    let Some(program) = browser::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut browser = Browser::start(&program);
+    for (name, data) in [("plane", faithful().as_str()), ("line", LINE)] {
+        let page = report(folder.path(), name, data);
+        browser.open(&page, DESK, false);
+        let players = browser.evaluate("document.querySelectorAll('.player').length");
+        assert_eq!(players, 3, "one for each fit");
+        let whole = "[...document.querySelectorAll('.player')].every((player) => JSON.parse(player.dataset.frames).every(
+            ([label, paths]) => label.length > 8 && paths.every((path) => /^[MLVAaZ0-9 .-]*$/.test(path)) && paths.at(-1) !== ''))";
+        assert_eq!(browser.evaluate(whole), true, "{name}");
+        let drawn = |browser: &mut Browser| {
+            browser.evaluate("[...document.querySelector('.player').querySelectorAll('path[data-moving]')].map((p) => p.getAttribute('d')).join()")
+        };
+        let said = |browser: &mut Browser| browser.evaluate("document.querySelector('.player output').textContent");
+        let frame =
+            |browser: &mut Browser| -> usize { browser.attribute(".player", "data-frame").unwrap().parse().unwrap() };
+        let (last, last_said) = (drawn(&mut browser), said(&mut browser));
+        let end = frame(&mut browser);
+        assert!(end > 2, "{end}");
+        browser.click(".player [aria-label='First frame']");
+        assert_eq!(frame(&mut browser), 0);
+        let (first, first_said) = (drawn(&mut browser), said(&mut browser));
+        assert!(first != last && first_said != last_said);
+        browser.click(".player [aria-label='One frame forward']");
+        assert_eq!(frame(&mut browser), 1);
+        assert_ne!(drawn(&mut browser), first);
+        browser.click(".player [aria-label='One frame back']");
+        assert_eq!((frame(&mut browser), drawn(&mut browser)), (0, first));
+        browser.click(".player .play");
+        browser.until("Number(document.querySelector('.player').dataset.frame) >= 2");
+        browser.click(".player .play");
+        let paused = frame(&mut browser);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert_eq!(frame(&mut browser), paused);
+        assert!(paused == end || browser.evaluate("document.querySelector('.player .play').textContent") == "Play");
+        browser.click(".player [aria-label='Last frame']");
+        assert_eq!((drawn(&mut browser), said(&mut browser)), (last, last_said));
+        // By keyboard, as a slider is.
+        browser.evaluate("document.querySelector('.player input').focus()");
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({ "type": kind, "key": "ArrowLeft", "code": "ArrowLeft", "windowsVirtualKeyCode": 37 });
+            browser.call("Input.dispatchKeyEvent", key);
+        }
+        browser.until(&format!("document.querySelector('.player').dataset.frame === '{}'", end - 1));
+        assert_eq!(browser.complaints(&page), [""; 0]);
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn study(summary: &StudySummary) -> String {
     }
     for failure in summary.failures.iter().take(MOST_FAILURES) {
         let of = values(summary, failure.cell);
-        let _ = writeln!(text, "failed {} times: {}{of}: {}", failure.count, failure.fit, first_line(&failure.reason));
+        let times = if failure.count == 1 { "once".to_owned() } else { format!("{} times", failure.count) };
+        let _ = writeln!(text, "failed {times}: {}{of}: {}", failure.fit, beginning(&failure.reason));
     }
     if summary.failures.len() > MOST_FAILURES {
         let _ = writeln!(text, "and {} more reasons of failures in study.json", summary.failures.len() - MOST_FAILURES);
@@ -43,8 +44,17 @@ pub(crate) fn study(summary: &StudySummary) -> String {
     text
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or("")
+/// A text as far as it fits a line: the whole is in `study.json`.
+fn beginning(text: &str) -> String {
+    const MOST: usize = 80;
+    let line = text.lines().next().unwrap_or("");
+    match line.char_indices().nth(MOST) {
+        None => line.to_owned(),
+        Some((end, _)) => {
+            let words = line[..end].rsplit_once(' ').map_or(&line[..end], |(words, _)| words);
+            format!("{words} \u{2026}")
+        }
+    }
 }
 
 fn values(summary: &StudySummary, cell: usize) -> String {
