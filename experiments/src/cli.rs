@@ -198,14 +198,25 @@ fn check_all(args: &CheckArgs) -> Result<bool, Failure> {
 }
 
 fn report_all(args: &ReportArgs) -> Result<bool, Failure> {
+    // All that can be drawn is drawn; the first error counts.
+    let mut first = Ok(true);
     for folder in &args.folders {
-        let page = rebuild(folder).map_err(|error| match error {
-            ReportError::Output(error) => Failure::Running(miette::Report::msg(error)),
-            error => Failure::Input(miette::Report::msg(error)),
-        })?;
-        say(&mut std::io::stdout(), &format!("Report in {}", page.display()));
+        match rebuild(folder) {
+            Ok(page) => say(&mut std::io::stdout(), &format!("Report in {}", page.display())),
+            Err(error) => {
+                let failure = match error {
+                    ReportError::Output(error) => Failure::Running(miette::Report::msg(error)),
+                    error => Failure::Input(miette::Report::msg(error)),
+                };
+                match (&first, failure) {
+                    (Ok(_), failure) => first = Err(failure),
+                    (Err(_), Failure::Input(report)) => drop(complain(&report, 2)),
+                    (Err(_), Failure::Running(report)) => drop(complain(&report, 1)),
+                }
+            }
+        }
     }
-    Ok(true)
+    first
 }
 
 fn run_study(args: &StudyArgs) -> Result<bool, Failure> {

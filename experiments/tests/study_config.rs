@@ -85,6 +85,10 @@ fn assert_error(part: &str, marked: &str, field: &str, says: &[&str]) {
 #[test]
 fn errors_stand_at_their_place_whether_values_are_alone_or_in_lists() {
     assert_error("dims: 2", "«dim»: 2", "data.dim", &["did you mean `dims`?"]);
+    assert_error("components: 3", "«componets»: 3", "data.componets", &["did you mean `components`?"]);
+    let data = &STUDY[STUDY.find("SimulateSeparated").unwrap()..STUDY.find("    model").unwrap()];
+    let csv = &["`Simulate` and `SimulateSeparated`", "`data: SimulateSeparated("];
+    assert_error(data, "«Csv»(path: \"a.csv\"),\n", "data", csv);
     assert_error("dims: 2", "dims: «2.5»", "data.dims", &["expected a whole number", "`dims: 2`"]);
     assert_error("dims: 2", "dims: «\"2\"»", "data.dims", &["expected a whole number"]);
     assert_error("[100, 400]", "[100, «x»]", "data.n[1]", &["expected a whole number, found `x`"]);

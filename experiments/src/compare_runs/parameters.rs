@@ -62,7 +62,15 @@ pub(super) fn tables(runs: &[StoredRun]) -> Vec<ParameterTable> {
             }
         }
     }
-    groups.into_iter().map(|(k, columns, fits)| table(k, columns, &fits)).collect()
+    groups.into_iter().map(|(k, columns, fits)| table(k, columns, &same_names_together(fits))).collect()
+}
+
+/// The same fits of several runs side by side, in the order in which their names first come.
+fn same_names_together(fits: Vec<(usize, &StoredFit)>) -> Vec<(usize, &StoredFit)> {
+    let place = |name: &str| fits.iter().position(|(_, fit)| fit.name == name);
+    let mut sorted = fits.clone();
+    sorted.sort_by_key(|(_, fit)| place(&fit.name));
+    sorted
 }
 
 fn table(k: usize, columns: &[String], fits: &[(usize, &StoredFit)]) -> ParameterTable {

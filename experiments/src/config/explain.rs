@@ -12,6 +12,10 @@ use super::fields::{self, expected};
 use super::outline::{Outline, Step, first_line};
 use super::words::{found, list, nearest, show};
 
+/// Data of a study, which have a truth.
+const STUDY_DATA: &str =
+    "for example `data: SimulateSeparated(n: [100, 400], components: 3, dims: 2, separation: C(2.0))`";
+
 /// What went wrong when the reader of `source` stopped at byte `at`.
 pub(super) fn explain(source: &Source, error: &Error, at: usize) -> ConfigError {
     let outline = Outline::new(&source.text);
@@ -106,7 +110,11 @@ impl Explainer<'_> {
             return self.wrong_value();
         };
         let path = self.outline.path(value);
-        let example = expected(&path).1;
+        let example = match expected(&path).1 {
+            // Of the data of an experiment; those of a study have a truth.
+            _ if names.contains(&"SimulateSeparated") && !names.contains(&"Csv") => STUDY_DATA,
+            example => example,
+        };
         let near = match nearest(found, names) {
             _ if names.contains(&"Free") && ["Full", "Diagonal", "Isotropic"].contains(&found) => {
                 Some(format!("Free({found})"))

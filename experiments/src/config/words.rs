@@ -41,7 +41,7 @@ pub(crate) fn nearest<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
     let plain = |text: &str| text.to_lowercase().replace('_', "");
     let word = plain(word);
     let distance = |name: &str| match plain(name) {
-        name if word.len() >= 3 && (name.contains(&word) || word.contains(&name)) => 1,
+        name if word.len().min(name.len()) >= 3 && (name.contains(&word) || word.contains(&name)) => 1,
         name => strsim::damerau_levenshtein(&word, &name),
     };
     let near = names.iter().copied().min_by_key(|name| distance(name))?;

@@ -9,8 +9,10 @@ use super::terminal::{right, table};
 use crate::compare_runs::{FitRow, ParameterTable, RunRow, RunsComparison};
 
 /// What a terminal shows at most; the rest is in `comparison.html`.
-const MOST_FITS: usize = 16;
-const MOST_PARAMETERS: usize = 14;
+const MOST_FITS: usize = 14;
+const MOST_PARAMETERS: usize = 12;
+const MOST_TABLES: usize = 1;
+const MOST_FAILURES: usize = 4;
 const FITS_ABREAST: usize = 4;
 
 /// A table of texts; its first columns are words, the others numbers.
@@ -32,12 +34,17 @@ pub(crate) fn runs(comparison: &RunsComparison) -> String {
     if !comparison.fits.is_empty() {
         let _ = writeln!(text, "\n{}\n{}", FITS, shown(&fits(comparison), MOST_FITS, usize::MAX));
     }
-    for parameters in &comparison.parameters {
+    for parameters in comparison.parameters.iter().take(MOST_TABLES) {
         let k = parameters.components;
         let _ = writeln!(text, "\nParameters, K = {k} (components matched with those of the first)");
         let _ = writeln!(text, "{}", shown(&side_by_side(parameters, false), MOST_PARAMETERS, FITS_ABREAST + 1));
     }
-    for failure in &comparison.failures {
+    match comparison.parameters.len().saturating_sub(MOST_TABLES) {
+        0 => {}
+        1 => text.push_str("\nand parameters of another K or other columns in comparison.html\n"),
+        more => text.push_str(&format!("\nand {more} more tables of parameters in comparison.html\n")),
+    }
+    for failure in comparison.failures.iter().take(MOST_FAILURES) {
         let _ = writeln!(text, "\nfailed: run {}, {}: {}", failure.run, failure.fit, failure.reason);
     }
     text.truncate(text.trim_end().len());
