@@ -11,6 +11,7 @@ mod render;
 mod runs;
 mod selection;
 mod study;
+mod study_doubts;
 #[cfg(test)]
 mod study_example;
 mod study_findings;

@@ -2,7 +2,7 @@
 
 use crate::study::{CellSummary, Factor, FactorValue, Measure, MeasureName, StudyFit, StudySummary};
 
-/// A study of two fits, `em` and `gibbs`, without measures; labels of factors are their names.
+/// A study of two fits, `em` (of the likelihood) and `gibbs`, without measures; labels of factors are their names.
 pub(super) fn example(factors: &[(&str, &[f64])]) -> StudySummary {
     let mut cells: Vec<Vec<FactorValue>> = vec![Vec::new()];
     for (_, values) in factors {
@@ -17,7 +17,10 @@ pub(super) fn example(factors: &[(&str, &[f64])]) -> StudySummary {
         label: (*name).to_owned(),
         values: values.iter().copied().map(FactorValue::Number).collect(),
     };
-    let fit = |name: &str| StudyFit { name: name.to_owned(), method: name.to_owned(), objective: None };
+    let fit = |name: &str| {
+        let objective = (name == "em").then(|| "likelihood".to_owned());
+        StudyFit { name: name.to_owned(), method: name.to_owned(), objective }
+    };
     StudySummary {
         schema_version: 1,
         name: "example".to_owned(),

@@ -5,9 +5,9 @@ use crate::report::varied::Varied;
 use crate::study::{Measure, MeasureName, StudyFit, StudySummary};
 
 /// The nominal coverage of the intervals that are judged.
-const NOMINAL: f64 = 0.9;
+pub(super) const NOMINAL: f64 = 0.9;
 /// Monte Carlo errors beyond which a difference counts.
-const ERRORS: f64 = 2.0;
+pub(super) const ERRORS: f64 = 2.0;
 
 /// The sentences: what was simulated, what failed, and what came out in numbers.
 pub(super) fn findings(summary: &StudySummary, varied: &Varied) -> Vec<String> {
@@ -18,12 +18,12 @@ pub(super) fn findings(summary: &StudySummary, varied: &Varied) -> Vec<String> {
     all
 }
 
-fn counted(n: usize, what: &str) -> String {
+pub(super) fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Names with commas and a last `and`.
-fn joined(names: &[String]) -> String {
+pub(super) fn joined(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),
@@ -114,7 +114,7 @@ fn of_first_set(summary: &StudySummary, varied: &Varied) -> String {
     if all.is_empty() { String::new() } else { format!(" at {},", all.join(", ")) }
 }
 
-fn plus_minus(mcse: Option<f64>) -> String {
+pub(super) fn plus_minus(mcse: Option<f64>) -> String {
     mcse.map_or(String::new(), |mcse| format!(" \u{b1} {}", short(mcse)))
 }
 
@@ -170,7 +170,7 @@ fn coverage(summary: &StudySummary) -> Option<String> {
 }
 
 /// A cell, by the values of its factors.
-fn at(summary: &StudySummary, cell: usize) -> String {
+pub(super) fn at(summary: &StudySummary, cell: usize) -> String {
     let Some(cell) = summary.cells.get(cell).filter(|cell| !cell.values.is_empty()) else { return String::new() };
     let named = summary.factors.iter().zip(&cell.values).map(|(factor, value)| format!("{} {value}", factor.label));
     format!(" at {}", named.collect::<Vec<_>>().join(", "))

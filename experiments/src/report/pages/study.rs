@@ -6,6 +6,7 @@ use super::figures;
 use crate::report::figure::study as drawn;
 use crate::report::numbers::{seconds, short};
 use crate::report::page::{Block, Cell, CellKind, Notice, Page, Room, Table, Tone, number, word};
+use crate::report::study_doubts::doubts;
 use crate::report::study_findings::findings;
 use crate::report::varied::{Varied, groups};
 use crate::study::{CellSummary, FitSeconds, Measure, MeasureName, StudyFit, StudySummary};
@@ -21,7 +22,7 @@ const MOST_FAILURES: usize = 60;
 pub(crate) fn study_page(summary: &StudySummary, ron: &str) -> Page {
     let mut page = Page::new(&summary.name, "simulation study", "study.json");
     let varied = Varied::of(summary);
-    page.lead.push(Block::Text(findings(summary, &varied).join(" ")));
+    page.lead.extend(findings(summary, &varied).into_iter().chain(doubts(summary)).map(Block::Text));
     page.lead.push(facts(summary));
     page.lead.extend(failed(summary));
     page.section("Measures", measures(summary, &varied));
