@@ -107,9 +107,10 @@ pub(crate) fn check(study: Study, source: config::Source, path: &Path) -> Result
     let (cells, replicates) = (grid.cells.len(), grid.study.replicates);
     let names: Vec<&str> = grid.fits.iter().map(|fit| fit.name.as_str()).collect();
     let head = format!(
-        "{}: a study of {cells} cell{}, {replicates} replicates of each; fits {}",
+        "{}: a study of {cells} cell{}, {replicates} replicate{} of each; fits {}",
         grid.study.name,
         if cells == 1 { "" } else { "s" },
+        if replicates == 1 { "" } else { "s" },
         names.join(", ")
     );
     Ok(std::iter::once(head).chain(grid.factors.iter().map(values)).collect::<Vec<_>>().join("\n"))
