@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The longest name that is written out.
-const LONGEST_NAME: usize = 36;
+pub(super) const LONGEST_NAME: usize = 36;
 /// Values beyond this are not drawn: differences of two of them must be finite.
 const LARGEST: f64 = 1e300;
 

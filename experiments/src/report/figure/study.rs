@@ -1,6 +1,6 @@
 //! The measures of a study against what varies: a line for each fit, with Monte Carlo errors.
 
-use super::axis::Axis;
+use super::axis::{Axis, LONGEST_NAME};
 use super::palette::{Color, GUIDE, Marker};
 use super::panel::{Mark, Panel};
 use super::picture::Picture;
@@ -21,6 +21,10 @@ const HEIGHT: u32 = 290;
 /// Heights of what is around the rows and of a row where nothing varies, in pixels.
 const FRAME: u32 = 62;
 const ROW: u32 = 26;
+
+/// What is to be known of a bias that is pooled.
+pub(in crate::report) const CANCEL: &str = "The bias of a group is the mean of signed errors, which cancel over components \
+     and columns: near 0 it does not mean that single parameters have none; these are measured where the truth is the same in all replicates";
 
 /// What is drawn of a measure beside its values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,7 +99,8 @@ struct Across<'a> {
 }
 
 impl<'a> Across<'a> {
-    fn of(label: &'a str, values: &[FactorValue]) -> Self {
+    /// Rows are always on a logarithmic axis, so that what falls as 1 / sqrt(n) is a line.
+    fn of(label: &'a str, values: &[FactorValue], rows: bool) -> Self {
         let numbers: Option<Vec<f64>> = values
             .iter()
             .map(|value| match value {
@@ -106,7 +111,8 @@ impl<'a> Across<'a> {
         let names = values.iter().map(ToString::to_string).collect();
         match numbers {
             Some(numbers) => {
-                let logarithmic = spans(numbers.iter().copied());
+                let positive = ends(numbers.iter().copied()).0 > 0.0;
+                let logarithmic = (rows && positive) || spans(numbers.iter().copied());
                 let places = numbers.iter().map(|x| if logarithmic { x.log10() } else { *x }).collect();
                 Self { label, places, names, logarithmic, numbers: true }
             }
@@ -211,12 +217,22 @@ fn of_measures(
             .iter()
             .map(|(name, group)| {
                 let range = common(summary, varied, cells, *name, *group);
-                let panels = cells.panels.iter().zip(&summary.factors[second].values).take(MOST_PANELS);
+                let factor = &summary.factors[second];
+                let panels = cells.panels.iter().zip(&factor.values).take(MOST_PANELS);
                 let panels = panels.map(|(inside, value)| {
-                    panel(summary, varied, inside, *name, *group, format!("{value}: {}", on_axis(*name)), Some(&range))
+                    let name_of_axis = at_value(*name, &factor.label, value);
+                    panel(summary, varied, inside, *name, *group, name_of_axis, Some(&range))
                 });
-                let title = format!("{}, by {}", axis_name(*name, *group), summary.factors[second].label);
-                make(title, panels.collect(), &[*name])
+                let title = format!("{}, by {}", axis_name(*name, *group), factor.label);
+                let mut figure = make(title, panels.collect(), &[*name]);
+                let (label, all) = (&factor.label, factor.values.len());
+                figure.caption.push_str(&match all.saturating_sub(MOST_PANELS) {
+                    0 => format!(" A panel for each value of: {label}."),
+                    more => format!(
+                        " Panels for the first {MOST_PANELS} of the {all} values of: {label}; the other {more} are in the tables."
+                    ),
+                });
+                figure
             })
             .collect(),
     }
@@ -242,6 +258,13 @@ fn at_one_value(
     let words = format!("{} {}", summary.factors[first].label, values[only]);
     let swapped = Varied { first: Some(second), second: None, sets: Vec::new() };
     (values.len() > 1).then(|| (swapped, Cells { words, panels: vec![panel] }))
+}
+
+/// The name of an axis in the panel of a value: with the name of what varies, as far as there is room. The title has the measure.
+fn at_value(name: MeasureName, label: &str, value: &FactorValue) -> String {
+    let names = [format!("{label} {value}: {}", on_axis(name)), format!("{label} {value}")];
+    let fits = |name: &String| name.chars().count() <= LONGEST_NAME;
+    names.into_iter().find(fits).unwrap_or_else(|| format!("{value}: {}", on_axis(name)))
 }
 
 fn is_share(name: MeasureName) -> bool {
@@ -272,6 +295,11 @@ fn figure(summary: &StudySummary, varied: &Varied, title: String, panels: Vec<Pa
     }
     if summary.fits.len() > MOST_FITS {
         text.push_str(&format!(" The first {MOST_FITS} of {} fits.", summary.fits.len()));
+    }
+    if names.contains(&MeasureName::Bias) {
+        text.push_str(" ");
+        text.push_str(CANCEL);
+        text.push('.');
     }
     text.push_str(" The numbers are in the tables of measures.");
     let columns = match panels.len() {
@@ -330,7 +358,7 @@ fn panel(
 ) -> Panel {
     let Some(first) = varied.first else { return of_one_cell(summary, inside, name, group, &axis_name) };
     let factor = &summary.factors[first];
-    let across = Across::of(&factor.label, &factor.values);
+    let across = Across::of(&factor.label, &factor.values, varied.rows(summary));
     let lines = series(summary, inside, name, group, &across.places);
     let own: Vec<(f64, f64)> = lines.iter().flat_map(|line| &line.points).map(|(_, v, e)| (*v, *e)).collect();
     let held = range.unwrap_or(&own);
@@ -428,6 +456,37 @@ mod tests {
     use super::*;
     use crate::report::study_example::{example, measure};
 
+    #[test]
+    fn rows_are_logarithmic_over_any_range_and_other_numbers_over_wide_ones() {
+        let values = [100.0, 200.0].map(FactorValue::Number);
+        assert!(Across::of("rows", &values, true).logarithmic && !Across::of("dimensions", &values, false).logarithmic);
+        assert!(!Across::of("rows", &[0.0, 9.0].map(FactorValue::Number), true).logarithmic);
+    }
+
+    #[test]
+    fn panels_name_the_factor_and_say_which_are_left_out() {
+        let many: Vec<f64> = (1..=14).map(f64::from).collect();
+        let drawn = |factors: &[(&str, &[f64])], name| {
+            let mut summary = example(factors);
+            for cell in 0..summary.cells.len() {
+                summary.measures.push(measure(cell, "em", Some("means"), name, 0.2));
+            }
+            let varied = Varied::of(&summary);
+            figures(&summary, &varied, &varied.sets[0]).remove(0)
+        };
+        let n: (&str, &[f64]) = ("data.n", &[100.0, 400.0]);
+        let cut = drawn(&[n, ("overlap", &many)], MeasureName::Rmse);
+        assert!(cut.caption.contains("the first 12 of the 14 values of: overlap; the other 2 are"), "{}", cut.caption);
+        assert!(cut.picture.words().starts_with("overlap 1: RMSE against data.n"), "{}", cut.picture.words());
+        assert!(!cut.caption.contains("cancel"));
+        let whole = drawn(&[n, ("overlap", &many[..12])], MeasureName::Bias);
+        assert!(whole.caption.contains("A panel for each value of: overlap.") && whole.caption.contains("cancel"));
+        let long = "the covariance of the fit as given";
+        let value = FactorValue::Number(5.0);
+        assert_eq!(at_value(MeasureName::Rmse, long, &value), format!("{long} 5"));
+        assert_eq!(at_value(MeasureName::Rmse, &long.repeat(2), &value), "5: RMSE");
+    }
+
     fn titles(figures: &[Figure]) -> Vec<&str> {
         figures.iter().map(|figure| figure.title.as_str()).collect()
     }
@@ -435,7 +494,7 @@ mod tests {
     #[test]
     fn the_root_goes_through_the_first_fit_at_the_largest_n() {
         let values = [100.0, 400.0, 1600.0].map(FactorValue::Number);
-        let across = Across::of("rows", &values);
+        let across = Across::of("rows", &values, false);
         assert!(across.logarithmic && across.places[0] == 2.0);
         let line = Series { fit: 0, points: vec![(2.0, 9.0, 0.0), (1600f64.log10(), 0.5, 0.0)] };
         let guide = root(&[line], &across);

@@ -114,9 +114,15 @@ fn table(summary: &StudySummary, title: &str, parameter: Option<&str>) -> Table 
     let mut rows: Vec<Vec<Cell>> = pairs.filter_map(|(cell, fit)| row(cell, fit)).collect();
     let more = rows.len().saturating_sub(MOST_ROWS);
     rows.truncate(MOST_ROWS);
+    let mut note =
+        "values over their Monte Carlo standard errors, and the fewest replicates that one comes from".to_owned();
+    if names.contains(&MeasureName::Bias) {
+        note.push_str(". ");
+        note.push_str(drawn::CANCEL);
+    }
     Table {
         title: title.to_owned(),
-        note: "values over their Monte Carlo standard errors, and the fewest replicates that one comes from".to_owned(),
+        note,
         header,
         rows,
         more: (more > 0).then(|| format!("{more} more in measures.csv")),
@@ -298,6 +304,10 @@ mod tests {
         let rows: Vec<Vec<String>> = found.rows.iter().map(texts).collect();
         assert_eq!(rows[0], ["100", "em", "-", "0.5000", "-", "10"]);
         assert_eq!(rows[3], ["400", "gibbs", "-", "-", "0.8500", "10"]);
+        assert!(
+            found.note.contains("signed errors, which cancel")
+                && !table(&summary, "Fits", Some("none")).note.contains("cancel")
+        );
         assert_eq!(found.rows[0][3].aside, "\u{b1} 0.0500");
     }
 }
