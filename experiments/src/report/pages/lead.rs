@@ -18,6 +18,9 @@ use crate::warnings::{EXTREME, Warning};
 /// Fits, or doubts, that a sentence names.
 const MOST: usize = 4;
 
+/// Errors that differ by less than this share of the smaller are not ranked.
+const ALIKE: f64 = 0.05;
+
 /// What a reader should know first: three to eight sentences in two paragraphs.
 pub(super) fn lead(experiment: &Experiment, outcome: &Outcome, summary: &Summary) -> Vec<Block> {
     let mut found = Vec::new();
@@ -90,8 +93,27 @@ fn against_the_truth(rows: &[Comparison], k: usize) -> Vec<String> {
     } else {
         format!("The means of {} come nearest; it misses", best.fit)
     };
+    let farthest = near.last().filter(|_| !only).and_then(|row| Some((row, row.rms_mean_error?)));
     let mut sentence = format!("{which} the true {}.", errors(best));
-    if let Some(worst) = near.last().filter(|_| !only).and_then(|row| Some((row, row.rms_mean_error?))) {
+    if let (Some(least), Some((_, most))) = (best.rms_mean_error, farthest)
+        && most - least <= ALIKE * least
+    {
+        let range = |of: &dyn Fn(&Comparison) -> Option<f64>, show: fn(f64) -> String| {
+            let all = || near.iter().filter_map(|row| of(row));
+            let ends = [all().reduce(f64::min)?, all().reduce(f64::max)?].map(show);
+            Some(if ends[0] == ends[1] { ends[0].clone() } else { ends.join(" to ") })
+        };
+        let mean = range(&|row| row.rms_mean_error, short)
+            .map(|x| format!("means by {x} column standard deviations (root mean square)"));
+        let weight = range(&|row| row.max_weight_error, short).map(|x| format!("weights by at most {x}"));
+        let covariance =
+            range(&|row| row.max_covariance_error, percent).map(|x| format!("covariances by at most {x} %"));
+        sentence = format!(
+            "The means of all {} that are compared with the truth come alike near to it; they miss the true {}.",
+            counted(near.len(), "fit"),
+            and(&[mean, weight, covariance].into_iter().flatten().collect::<Vec<_>>())
+        );
+    } else if let Some(worst) = farthest {
         sentence.push_str(&format!(" Farthest are those of {}, by {}.", worst.0.fit, short(worst.1)));
     }
     let mut sentences = vec![sentence];

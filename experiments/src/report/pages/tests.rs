@@ -213,6 +213,13 @@ fn the_lead_says_how_near_the_truth_is_and_what_covers_it() {
     );
     assert!(text.contains("Farthest are those of gibbs, by 0.0"), "{text}");
     assert!(text.contains("these hold the true value: 12 of 12 by em and "), "{text}");
+    // Far from the truth all fits are alike.
+    let far = (0..2).map(|c| em.mixture.mean(c).iter().map(|x| x + 1e3).collect()).collect();
+    let covariances = (0..2).map(|c| em.mixture.covariance(c).clone()).collect();
+    experiment.data.truth = Some(Mixture::new(em.mixture.weights().to_vec(), far, covariances).unwrap());
+    let text = lead(&experiment, &outcome);
+    assert!(text.contains("The means of all 2 fits that are compared with the truth come alike near to it;"), "{text}");
+    assert!(text.contains("miss the true means by ") && !text.contains("Farthest"), "{text}");
     let three = vec![em.mixture.covariance(0).clone(); 3];
     let three =
         Mixture::new(vec![0.25, 0.25, 0.5], vec![vec![0.0, 0.0], vec![1.0, 1.0], vec![9.0, 9.0]], three).unwrap();
