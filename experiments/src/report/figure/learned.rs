@@ -100,8 +100,8 @@ fn player(data: &DataSet, fit: &FitResult, seen: &[Seen]) -> Option<Player> {
         title: fit.name.clone(),
         caption: caption(fit, seen, is_curves),
         legend: legend(fit.mixture.k(), is_curves),
-        data: data_panel,
-        progress,
+        data: data_panel.rounded(),
+        progress: progress.rounded(),
         moments: seen.iter().map(moment).collect(),
         is_curves,
     })

@@ -72,7 +72,58 @@ pub(crate) enum Mark {
     },
 }
 
+impl Panel {
+    /// Its points to a hundred-thousandth of the ranges of the axes, a hundredth of a pixel: more digits cannot be seen, and
+    /// would be most of what `report.json` holds.
+    pub(super) fn rounded(mut self) -> Self {
+        let steps = [&self.x, &self.y].map(Decimals::of);
+        for mark in &mut self.marks {
+            for point in mark.points_mut() {
+                *point = (steps[0].round(point.0), steps[1].round(point.1));
+            }
+        }
+        self
+    }
+}
+
+/// Digits behind the decimal point, or zeros before it where negative.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Decimals(i32);
+
+impl Decimals {
+    /// Powers of ten that doubles hold exactly.
+    const MOST: i32 = 22;
+
+    fn of(axis: &Axis) -> Self {
+        let (low, high) = axis.ends();
+        // A step is at most a hundred-thousandth of the range.
+        Self((5.0 - (high - low).log10().floor()) as i32)
+    }
+
+    /// The nearest such number; as it is what is too large or too small for that, or not finite.
+    fn round(self, x: f64) -> f64 {
+        let power = 10f64.powi(self.0.abs());
+        let steps = if self.0 < 0 { x / power } else { x * power };
+        // Beyond these doubles have no digits to round, and what is not finite is no number of steps.
+        if self.0.abs() > Self::MOST || !(steps.abs() < 2f64.powi(53)) {
+            return x;
+        }
+        let steps = steps.round();
+        // No minus before nothing.
+        0.0 + if self.0 < 0 { steps * power } else { steps / power }
+    }
+}
+
 impl Mark {
+    fn points_mut(&mut self) -> &mut Vec<Point> {
+        match self {
+            Self::Line { points, .. }
+            | Self::Cloud { points, .. }
+            | Self::Area { points, .. }
+            | Self::Dots { points, .. } => points,
+        }
+    }
+
     /// A single dot.
     pub(super) fn dot(at: Point, color: Color, marker: Marker, radius: f64, opacity: f64) -> Self {
         Self::Dots { points: vec![at], color, marker, radius, opacity }
@@ -356,6 +407,31 @@ mod tests {
         let frame = Frame::of(&Axis::from_zero("y", 1.0, 4), (550, 400));
         for (found, expected) in [(at(0), [frame.left, frame.right]), (at(1), [frame.bottom, frame.top])] {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 8.0), "{found:?} {expected:?}");
+        }
+    }
+
+    #[test]
+    fn points_are_rounded_to_what_can_be_seen_and_no_further() {
+        let round = |low: f64, high: f64, x: f64| {
+            let (x_axis, y_axis) = (Axis::labelled("x", (low, high), []), Axis::labelled("y", (0.0, 1.0), []));
+            let marks = vec![Mark::dot((x, 1.0 / 3.0), Color::of(0), Marker::Circle, 1.0, 1.0)];
+            let mut panel = Panel { x: x_axis, y: y_axis, marks, remark: "".into() }.rounded();
+            let point = panel.marks[0].points_mut()[0];
+            assert_eq!(point.1, 0.33333);
+            point.0
+        };
+        assert_eq!(round(0.0, 9.0, 2.0 / 3.0), 0.66667);
+        assert_eq!(round(0.0, 9e9, 2e9 / 3.0), 666_670_000.0);
+        assert_eq!(round(1e9, 1e9 + 1e-2, 1e9 + 0.005), 1e9 + 0.005);
+        assert_eq!(round(0.0, 1e-30, 1.0 / 3e30), 1.0 / 3e30);
+        assert_eq!(round(0.0, 1e290, 1e289 / 3.0), 1e289 / 3.0);
+        assert!(round(0.0, 1.0, f64::NAN).is_nan() && round(0.0, 1.0, f64::NEG_INFINITY) == f64::NEG_INFINITY);
+        assert!(round(-1.0, 1.0, -1e-9).is_sign_positive());
+        for (low, high) in [(0.0, 1.0), (0.0, 9.99), (-3e4, 5e6), (2.0, 2.001), (0.0, 1e-9)] {
+            for i in 0..100 {
+                let x = low + (high - low) * f64::from(i) / 99.7;
+                assert!((round(low, high, x) - x).abs() <= 0.5001e-5 * (high - low), "{x} of {low} to {high}");
+            }
         }
     }
 

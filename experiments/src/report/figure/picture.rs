@@ -25,8 +25,9 @@ pub(crate) struct Panels {
 }
 
 impl Picture {
-    /// Panels in rows of `columns`; `size` is that of one.
+    /// Panels in rows of `columns`, with no more digits than are seen; `size` is that of one.
     pub(super) fn panels(panels: Vec<Panel>, columns: usize, size: (u32, u32)) -> Self {
+        let panels = panels.into_iter().map(Panel::rounded).collect();
         Self::Panels(Panels { panels, columns: columns.max(1), size })
     }
 
