@@ -112,6 +112,31 @@ impl GrowingDir {
         remove(&self.path.join(name))
     }
 
+    /// Removes a folder as a whole: it is first given a hidden name, so that a kill leaves no half of it.
+    ///
+    /// # Errors
+    /// [`OutputError::Io`].
+    pub(crate) fn retire(&self, name: &str) -> Result<(), OutputError> {
+        self.remove_retired(name)?;
+        let (from, to) = (self.path.join(name), self.retired(name));
+        match fs::rename(&from, &to) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(OutputError::io("rename", &from)(cause)),
+            _ => remove(&to),
+        }
+    }
+
+    /// Removes what is left of a folder whose removal a kill ended.
+    ///
+    /// # Errors
+    /// [`OutputError::Io`].
+    pub(crate) fn remove_retired(&self, name: &str) -> Result<(), OutputError> {
+        remove(&self.retired(name))
+    }
+
+    fn retired(&self, name: &str) -> PathBuf {
+        self.path.join(format!(".{name}.retired"))
+    }
+
     /// Renames a file that cannot be read to `<name>.damaged`, in the place of an older one.
     ///
     /// # Errors

@@ -176,31 +176,27 @@ pub(super) fn at(summary: &StudySummary, cell: usize) -> String {
     format!(" at {}", named.collect::<Vec<_>>().join(", "))
 }
 
-/// Which fit is nearest to the truth in how many cells, and in how many of them beyond the errors.
+/// How the others predict beside the first fit, on the same data sets.
 fn prediction(summary: &StudySummary) -> Option<String> {
-    let (mut won, mut clearly, mut cells) = (vec![0; summary.fits.len()], vec![0; summary.fits.len()], 0);
-    for cell in &summary.cells {
-        let found = |(i, fit): (usize, &StudyFit)| {
-            let measure = summary.measure(cell.number, &fit.name, None, MeasureName::KlDivergence)?;
-            Some((i, measure.value?, measure.mcse.unwrap_or(0.0)))
-        };
-        let mut all: Vec<(usize, f64, f64)> = summary.fits.iter().enumerate().filter_map(found).collect();
-        all.sort_by(|a, b| a.1.total_cmp(&b.1));
-        if let [best, next, ..] = all.as_slice() {
+    let (first, others) = summary.fits.split_first()?;
+    let of = |fit: &StudyFit| {
+        let (mut below, mut above, mut cells) = (0, 0, 0);
+        for cell in &summary.cells {
+            let found = summary.measure(cell.number, &fit.name, None, MeasureName::KlDifference);
+            let Some((value, error)) = found.and_then(|found| Some((found.value?, found.mcse?))) else { continue };
             cells += 1;
-            won[best.0] += 1;
-            clearly[best.0] += usize::from(next.1 - best.1 > ERRORS * best.2.hypot(next.2));
+            below += usize::from(value < -ERRORS * error);
+            above += usize::from(value > ERRORS * error);
         }
-    }
-    let of = |(i, fit): (usize, &StudyFit)| {
-        (won[i] > 0)
-            .then(|| format!("{} in {} ({} by more than {ERRORS} combined errors)", fit.name, won[i], clearly[i]))
+        let of_cells = counted(cells, "cell");
+        (cells > 0).then(|| format!("that of {} is lower in {below} and higher in {above} of {of_cells}", fit.name))
     };
-    let all: Vec<String> = summary.fits.iter().enumerate().filter_map(of).collect();
+    let all: Vec<String> = others.iter().filter_map(of).collect();
     (!all.is_empty()).then(|| {
-        let cells = counted(cells, "cell");
         format!(
-            "The Kullback-Leibler divergence of the fit from the truth is the least, of {cells}, for {}.",
+            "The Kullback-Leibler divergence of the fit from the truth, beside that of {} on the same data sets: {} (by more than \
+             {ERRORS} Monte Carlo errors of the difference).",
+            first.name,
             joined(&all)
         )
     })
@@ -258,10 +254,12 @@ mod tests {
             let found = measure(cell, "gibbs", Some("means"), MeasureName::Coverage90, value);
             summary.measures.push(Measure { mcse: Some(error), ..found });
         }
-        for (cell, em, gibbs) in [(0, 2.0, 1.0), (1, 1.0, 1.01)] {
-            summary.measures.push(measure(cell, "em", None, MeasureName::KlDivergence, em));
-            summary.measures.push(measure(cell, "gibbs", None, MeasureName::KlDivergence, gibbs));
+        for (cell, difference) in [(0, -1.0), (1, 0.01)] {
+            let found = measure(cell, "gibbs", None, MeasureName::KlDifference, difference);
+            summary.measures.push(Measure { mcse: Some(0.01), ..found });
         }
+        // Results have them cell by cell.
+        summary.measures.sort_by_key(|measure| measure.cell);
         let found = sentences(&summary);
         assert_eq!(found[0], "20 replicates (2 cells of 10), each fitted by em and gibbs. What varies: data.n.");
         assert_eq!(found[1], "Fits that failed: 3 of em.");
@@ -270,8 +268,7 @@ mod tests {
             "{}",
             found[2]
         );
-        let combined = "by more than 2 combined errors";
-        assert!(found[3].ends_with(&format!("em in 1 (0 {combined}) and gibbs in 1 (1 {combined}).")), "{}", found[3]);
+        assert!(found[3].contains("that of gibbs is lower in 1 and higher in 0 of 2 cells"), "{}", found[3]);
         assert_eq!(sentences(&example(&[]))[1], "No fit failed.");
     }
 }

@@ -20,8 +20,9 @@ pub(super) const POOLING: &str = "of a group of parameters: errors, standard err
     weights as they are; each replicate gives the mean over its parameters, and Monte Carlo errors are over replicates. A \
     single parameter has its own units, and is there where the truth is the same in all replicates";
 
-/// The measures of a fit in a cell, from its records in the order of the replicates.
-pub(super) fn measures(cell: usize, fit: &str, records: &[&Record]) -> Vec<Measure> {
+/// The measures of a fit in a cell, from its records in the order of the replicates, and those of the first fit of the study,
+/// unless it is this one.
+pub(super) fn measures(cell: usize, fit: &str, records: &[&Record], first: Option<&[&Record]>) -> Vec<Measure> {
     let mut all = Vec::new();
     let mut add = |parameter: Option<&str>, name: MeasureName, figure: Figure| {
         if figure.n > 0 {
@@ -38,6 +39,7 @@ pub(super) fn measures(cell: usize, fit: &str, records: &[&Record]) -> Vec<Measu
         }
     };
     of_fits(records, &mut add);
+    first.into_iter().for_each(|first| differences(records, first, &mut add));
     let done: Vec<&Record> = records.iter().copied().filter(|record| record.row.status == Status::Done).collect();
     for group in Group::ALL {
         of_group(&done, group, &mut add);
@@ -73,6 +75,19 @@ fn of_fits(records: &[&Record], add: &mut Add<'_>) {
         .map(|record| record.estimates.iter().all(|estimate| estimate.standard_error.is_none()))
         .collect();
     add(None, MeasureName::ShareWithoutIntervals, share(&without));
+}
+
+/// How much better or worse than another fit of the same data sets, which takes out what these have in common.
+fn differences(records: &[&Record], first: &[&Record], add: &mut Add<'_>) {
+    let paired = |of: fn(&FitRow) -> Option<f64>| {
+        let of_first = |own: &&Record| {
+            let place = first.binary_search_by_key(&own.key.replicate, |other| other.key.replicate).ok()?;
+            Some(of(&own.row)? - of(&first[place].row)?)
+        };
+        mean(&records.iter().filter_map(of_first).collect::<Vec<_>>())
+    };
+    add(None, MeasureName::KlDifference, paired(|row| row.kl_divergence));
+    add(None, MeasureName::HeldOutDifference, paired(|row| row.held_out));
 }
 
 /// An estimate on the scale of its group.
@@ -155,7 +170,7 @@ fn of_parameters(done: &[&Record], add: &mut Add<'_>) {
         };
         let all: Vec<Estimate> = done.iter().filter_map(named).filter(|estimate| estimate.truth.is_some()).collect();
         if all.iter().any(|estimate| estimate.truth != Some(truth)) {
-            return;
+            continue;
         }
         let (errors, word) = (all.iter().map(|e| e.estimate - truth).collect::<Vec<_>>(), Some(&**name));
         add(word, MeasureName::Bias, mean(&errors));
@@ -209,7 +224,7 @@ mod tests {
             record(1, [0.0, 4.0], Status::Done),
             record(2, [0.0; 2], Status::Failed),
         ];
-        let all = measures(7, "em", &records.iter().collect::<Vec<_>>());
+        let all = measures(7, "em", &records.iter().collect::<Vec<_>>(), None);
         let assert_is = |parameter: Option<&str>, name: MeasureName, value: f64, mcse: f64, n: usize| {
             let found = all.iter().find(|measure| measure.parameter.as_deref() == parameter && measure.name == name);
             let found = found.unwrap();
@@ -241,8 +256,30 @@ mod tests {
     fn single_parameters_are_not_measured_where_the_truth_varies() {
         let mut records = [record(0, [2.0, 12.0], Status::Done), record(1, [0.0, 4.0], Status::Done)];
         records[1].estimates[0].truth = Some(0.5);
-        let all = measures(0, "em", &records.iter().collect::<Vec<_>>());
-        assert!(all.iter().any(|measure| measure.parameter.as_deref() == Some("means")));
-        assert!(!all.iter().any(|measure| measure.parameter.as_deref().is_some_and(|name| name.contains('['))));
+        let all = measures(0, "em", &records.iter().collect::<Vec<_>>(), None);
+        let has = |parameter: &str| all.iter().any(|measure| measure.parameter.as_deref() == Some(parameter));
+        // The truth of the first varies, that of the second does not.
+        assert!(has("means") && !has("means[0,0]") && has("means[1,0]"));
+    }
+
+    #[test]
+    fn differences_are_of_replicates_that_both_fits_have() {
+        let with = |divergences: &[(u64, Option<f64>)]| -> Vec<Record> {
+            let one = |&(replicate, kl_divergence): &(u64, Option<f64>)| {
+                let mut one = record(replicate, [1.0, 2.0], Status::Done);
+                one.row.kl_divergence = kl_divergence;
+                one
+            };
+            divergences.iter().map(one).collect()
+        };
+        let own = with(&[(0, Some(1.0)), (1, Some(5.0)), (3, Some(2.0)), (4, None)]);
+        let first = with(&[(0, Some(0.5)), (2, Some(9.0)), (3, Some(3.0)), (4, Some(1.0))]);
+        let (own, first) = (own.iter().collect::<Vec<_>>(), first.iter().collect::<Vec<_>>());
+        let all = measures(0, "gibbs", &own, Some(&first));
+        let found = all.iter().find(|measure| measure.name == MeasureName::KlDifference).unwrap();
+        // 0.5 and -1: their mean, and half their distance.
+        assert_eq!((found.value, found.mcse, found.n), (Some(-0.25), Some(0.75), 2));
+        assert!(!all.iter().any(|measure| measure.name == MeasureName::HeldOutDifference));
+        assert!(!measures(0, "em", &own, None).iter().any(|measure| measure.name == MeasureName::KlDifference));
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn summarise(grid: &Grid, reported: &Reported) -> StudySummary {
     let (mut failures, mut seconds) = (Vec::new(), Vec::new());
     for ((cell, fit), records) in &of_fits {
         let name = &grid.fits[*fit].name;
-        all.extend(measures(*cell, name, records));
+        let first = of_fits.get(&(*cell, 0)).filter(|_| *fit > 0);
+        all.extend(measures(*cell, name, records, first.map(Vec::as_slice)));
         failures.extend(reasons(*cell, name, records));
         let taken: Vec<f64> = records.iter().filter_map(|record| record.seconds).collect();
         let (fit, n) = (name.clone(), taken.len());

@@ -12,7 +12,7 @@
 //! yet removed, is the same twice.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -134,6 +134,7 @@ impl<'a> Store<'a> {
             }),
             folder,
         };
+        store.folder.remove_retired(PARTS)?;
         store.load("", say)?;
         for part in store.parts()? {
             store.load(&part, say)?;
@@ -177,20 +178,23 @@ impl<'a> Store<'a> {
         if !fits.exists() && !estimates.exists() {
             return Ok(());
         }
-        let tables = || Ok((Table::read(&fits)?, Table::read(&estimates)?, Table::read(&seconds)?));
-        let read = tables().and_then(|(fits, estimates, seconds)| rows::read(&fits, &estimates, &seconds));
+        let table = |path: &PathBuf| Table::read(path).map_err(|fault| (path.clone(), fault));
+        let tables = || Ok((table(&fits)?, table(&estimates)?, table(&seconds)?));
+        let read = tables().and_then(|(of_fits, estimates, seconds)| {
+            rows::read(&of_fits, &estimates, &seconds).map_err(|fault| (fits.clone(), fault))
+        });
         match read {
             Ok(records) => {
                 let mut inner = self.lock();
                 records.into_iter().for_each(|record| drop(inner.known.insert(record.key.clone(), record)));
             }
             // Tables that were not written to the end: parts still hold what they would.
-            Err(TableFault::Io(error)) if error.kind() == std::io::ErrorKind::NotFound && prefix.is_empty() => {}
-            Err(TableFault::Io(error)) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(OutputError::io("read", &fits)(error));
+            Err((_, TableFault::Io(error))) if error.kind() == std::io::ErrorKind::NotFound && prefix.is_empty() => {}
+            Err((path, TableFault::Io(error))) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(OutputError::io("read", &path)(error));
             }
-            Err(fault) => {
-                say(&format!("{} cannot be used ({fault}): its replicates are computed again", fits.display()));
+            Err((path, fault)) => {
+                say(&format!("{} cannot be used ({fault}): its replicates are computed again", path.display()));
                 for (name, path) in paths.iter().zip([&estimates, &seconds, &fits]) {
                     if path.exists() {
                         self.folder.set_aside(name)?;
@@ -269,7 +273,7 @@ impl<'a> Store<'a> {
         }
         let all: Vec<&Record> = reported.values().chain(&others).collect();
         self.write("", &all)?;
-        self.folder.remove(PARTS)?;
+        self.folder.retire(PARTS)?;
         Ok(Finished { folder: self.folder, reported })
     }
 

@@ -119,6 +119,10 @@ pub enum MeasureName {
     HeldOutLnDensity,
     /// The mean Kullback-Leibler divergence of the predictive distribution from the truth, in nats.
     KlDivergence,
+    /// The mean divergence less that of the first fit, over the replicates in which both ended: they see the same data.
+    KlDifference,
+    /// The mean log predictive density of a fresh row less that of the first fit, over the same replicates.
+    HeldOutDifference,
     /// The mean of ln L at the estimate less ln L at the truth.
     LnLikelihoodGain,
     /// The share of replicates without an estimate.
@@ -146,6 +150,8 @@ impl MeasureName {
             Self::AdjustedRandIndex => "adjusted_rand_index",
             Self::HeldOutLnDensity => "held_out_ln_density",
             Self::KlDivergence => "kl_divergence",
+            Self::KlDifference => "kl_difference",
+            Self::HeldOutDifference => "held_out_difference",
             Self::LnLikelihoodGain => "ln_likelihood_gain",
             Self::ShareFailed => "share_failed",
             Self::ShareCollapsed => "share_collapsed",
@@ -222,11 +228,9 @@ impl StudySummary {
 
     /// A measure of a cell and a fit, by its parameter or group (`None` for what has none).
     pub fn measure(&self, cell: usize, fit: &str, parameter: Option<&str>, name: MeasureName) -> Option<&Measure> {
-        self.measures.iter().find(|measure| {
-            measure.cell == cell
-                && measure.fit == fit
-                && measure.parameter.as_deref() == parameter
-                && measure.name == name
-        })
+        // They come cell by cell.
+        let start = self.measures.partition_point(|measure| measure.cell < cell);
+        let mut of_cell = self.measures[start..].iter().take_while(|measure| measure.cell == cell);
+        of_cell.find(|measure| measure.fit == fit && measure.parameter.as_deref() == parameter && measure.name == name)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,12 +10,14 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use thiserror::Error;
 
+use crate::digest::Digested;
 use crate::rows::guarded;
 
 /// The values of a column; any may be missing.
@@ -39,9 +42,14 @@ pub(crate) enum TableFault {
     Missing(String),
     #[error("the column {0:?} holds other things than expected")]
     OtherType(String),
+    #[error("what it holds is not what was written: its SHA-256 is another")]
+    Digest,
     #[error("row {row}: {what}")]
     Value { row: usize, what: String },
 }
+
+/// Where the metadata of a file have the digest of its columns.
+const DIGEST: &str = "sha256";
 
 /// Rows of a row group: few enough that a reader can take one at a time.
 const GROUP: usize = 1 << 18;
@@ -78,7 +86,39 @@ pub(crate) fn bytes(columns: &[(impl AsRef<str>, Column)]) -> Result<Vec<u8>, Pa
         }
         group.close()?;
     }
+    let digest = digest(columns.iter().map(|(name, column)| (name.as_ref(), Some(column).filter(|all| all.len() > 0))));
+    writer.append_key_value_metadata(KeyValue::new(DIGEST.to_owned(), digest));
     writer.into_inner()
+}
+
+/// The SHA-256 of columns: of each its name, and of each value what it is and its bytes. Parquet itself has no digest that its
+/// readers check.
+fn digest<'a>(columns: impl Iterator<Item = (&'a str, Option<&'a Column>)>) -> String {
+    let mut to = Digested::new(std::io::sink());
+    // The digest of what goes nowhere cannot fail.
+    let mut put = |kind: u8, value: Option<&[u8]>| {
+        let value = value.map(|bytes| (bytes, bytes.len() as u64));
+        let (bytes, length) = value.unwrap_or((&[], u64::MAX));
+        let _ =
+            to.write_all(&[kind]).and_then(|()| to.write_all(&length.to_le_bytes())).and_then(|()| to.write_all(bytes));
+    };
+    for (name, column) in columns {
+        put(0, Some(name.as_bytes()));
+        match column {
+            None => {}
+            Some(Column::Integers(all)) => {
+                all.iter().for_each(|x| put(1, x.map(i64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice)));
+            }
+            Some(Column::Numbers(all)) => {
+                all.iter().for_each(|x| put(2, x.map(f64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice)));
+            }
+            Some(Column::Texts(all)) => all.iter().for_each(|x| put(3, x.as_ref().map(|text| text.as_bytes()))),
+            Some(Column::Truths(all)) => {
+                all.iter().for_each(|x| put(4, x.map(|truth| [u8::from(truth)]).as_ref().map(<[u8; 1]>::as_slice)));
+            }
+        }
+    }
+    to.finish().0
 }
 
 fn write<P: DataType, T>(
@@ -156,7 +196,13 @@ impl Table {
                 columns.insert(name, column);
             }
         }
-        Ok(Self { columns, n })
+        let names: Vec<String> = descriptors.iter().map(|descriptor| descriptor.path().string()).collect();
+        let stored = reader.metadata().file_metadata().key_value_metadata();
+        let stored = stored.and_then(|all| all.iter().find(|entry| entry.key == DIGEST)?.value.clone());
+        match stored == Some(digest(names.iter().map(|name| (name.as_str(), columns.get(name))))) {
+            true => Ok(Self { columns, n }),
+            false => Err(TableFault::Digest),
+        }
     }
 
     /// The number of rows.
@@ -276,12 +322,14 @@ mod tests {
             std::fs::write(&path, &whole[..cut]).unwrap();
             assert!(Table::read(&path).is_err(), "{cut}");
         }
-        // Any byte may be wrong: there is an error or a table, never a panic.
+        // Any byte may be wrong: there is an error or the same table, never a panic.
         for at in 0..whole.len() {
             let mut bad = whole.clone();
             bad[at] ^= 0x55;
             std::fs::write(&path, &bad).unwrap();
-            let _ = Table::read(&path);
+            if let Ok(table) = Table::read(&path) {
+                assert!(columns.iter().all(|(name, column)| table.columns.get(*name) == Some(column)), "{at}");
+            }
         }
         std::fs::write(&path, bytes(&[("a", Column::Integers(vec![]))]).unwrap()).unwrap();
         assert_eq!(Table::read(&path).unwrap().integers("a").unwrap(), []);

@@ -50,6 +50,8 @@ pub(in crate::report) fn words(name: MeasureName) -> &'static str {
         MeasureName::AdjustedRandIndex => "adjusted Rand index",
         MeasureName::HeldOutLnDensity => "ln density of a fresh row",
         MeasureName::KlDivergence => "KL divergence",
+        MeasureName::KlDifference => "KL less that of the first fit",
+        MeasureName::HeldOutDifference => "ln density less that of the first fit",
         MeasureName::LnLikelihoodGain => "ln L less that of the truth",
         MeasureName::ShareFailed => "share failed",
         MeasureName::ShareCollapsed => "share of restarts collapsed",
