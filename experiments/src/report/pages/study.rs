@@ -289,7 +289,7 @@ mod tests {
             for summary in [full(factors), example(factors)] {
                 let page = html(&study_page(&summary, "Study(name: \"<i>\")")).unwrap();
                 assert!(!page.contains("NaN") && !page.contains("<b>collapsed") && !page.contains("(name: \"<i>"));
-                assert_eq!(page.contains("<polyline"), !summary.measures.is_empty(), "{}", factors.len());
+                assert_eq!(page.contains("<g data-marks="), !summary.measures.is_empty(), "{}", factors.len());
                 assert!(page.contains("Study(name:"));
             }
         }
