@@ -105,7 +105,7 @@ impl Decimals {
         let power = 10f64.powi(self.0.abs());
         let steps = if self.0 < 0 { x / power } else { x * power };
         // Beyond these doubles have no digits to round, and what is not finite is no number of steps.
-        if self.0.abs() > Self::MOST || !(steps.abs() < 2f64.powi(53)) {
+        if self.0.abs() > Self::MOST || steps.is_nan() || steps.abs() >= 2f64.powi(53) {
             return x;
         }
         let steps = steps.round();

@@ -299,7 +299,7 @@ fn figure(summary: &StudySummary, varied: &Varied, title: String, panels: Vec<Pa
         text.push_str(&format!(" The first {MOST_FITS} of {} fits.", summary.fits.len()));
     }
     if names.contains(&MeasureName::Bias) {
-        text.push_str(" ");
+        text.push(' ');
         text.push_str(CANCEL);
         text.push('.');
     }
