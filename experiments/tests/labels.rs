@@ -180,7 +180,10 @@ fn of_many_rows_pairs_are_listed_and_nothing_is_computed_that_is_switched_off() 
     assert!(!results.join("co-clustering-off.csv").exists() && !results.join("co-clustering-on.npy").exists());
     assert_eq!(summary["reconciliation"], json!([]));
     let page = std::fs::read_to_string(results.join("report.html")).unwrap();
-    assert!(page.contains("No such point estimate beside on, off") && !page.contains("two rows come from the same component"));
+    assert!(
+        page.contains("No such point estimate beside on, off")
+            && !page.contains("two rows come from the same component")
+    );
 }
 
 #[test]
