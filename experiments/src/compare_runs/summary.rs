@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::parameters::{ParameterTable, tables};
 use super::stored::{Distance, Estimate, StoredFit, StoredRun};
+use crate::report::upper;
 
 /// All of `comparison.json`. What cannot be compared, or is not there, is null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -189,10 +190,6 @@ impl FitRow {
 
     /// The model in the words of a config: `2 Free(Full)`.
     pub(crate) fn model(&self) -> String {
-        let capital = |word: &str| {
-            let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-        };
-        format!("{} {}({})", self.components, capital(&self.tying), capital(&self.shape))
+        format!("{} {}({})", self.components, upper(&self.tying), upper(&self.shape))
     }
 }

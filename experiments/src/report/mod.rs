@@ -19,7 +19,7 @@ mod terminal;
 mod varied;
 mod verification;
 
-pub(crate) use names::listed;
+pub(crate) use names::{counted, joined, listed, upper};
 pub(crate) use pages::{run_page, runs_page, study_page, verification_page};
 pub(crate) use render::{figures, html};
 pub(crate) use runs::runs;

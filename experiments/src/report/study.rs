@@ -5,9 +5,9 @@ use std::fmt::Write;
 use comfy_table::{Cell, Table};
 use gmm_mcmc::QuantitySummary;
 
+use crate::report::names::counted;
 use crate::report::numbers::{seconds, short};
 use crate::report::study_doubts::percent;
-use crate::report::study_findings::counted;
 use crate::report::terminal::{right, table};
 use crate::study::{FactorValue, MeasureName, StudySummary};
 

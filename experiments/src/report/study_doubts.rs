@@ -2,7 +2,8 @@
 
 use gmm_mcmc::QuantitySummary;
 
-use crate::report::study_findings::{ERRORS, NOMINAL, at, counted, joined, plus_minus};
+use crate::report::names::{counted, joined};
+use crate::report::study_findings::{ERRORS, NOMINAL, at, plus_minus};
 use crate::report::varied::groups;
 use crate::study::{Measure, MeasureName, StudyFit, StudySummary};
 

@@ -1,5 +1,6 @@
 //! What a study found, in sentences.
 
+use crate::report::names::{counted, joined, upper};
 use crate::report::numbers::short;
 use crate::report::varied::Varied;
 use crate::study::{Measure, MeasureName, StudyFit, StudySummary};
@@ -18,19 +19,6 @@ pub(super) fn findings(summary: &StudySummary, varied: &Varied) -> Vec<String> {
     all
 }
 
-pub(super) fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// Names with commas and a last `and`.
-pub(super) fn joined(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}
-
 fn simulated(summary: &StudySummary) -> String {
     let sets = summary.cells.len() * summary.replicates;
     let names: Vec<String> = summary.fits.iter().map(|fit| fit.name.clone()).collect();
@@ -46,11 +34,6 @@ fn simulated(summary: &StudySummary) -> String {
         summary.replicates,
         joined(&names)
     )
-}
-
-fn upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().to_string() + letters.as_str())
 }
 
 fn failures(summary: &StudySummary) -> String {

@@ -1,6 +1,7 @@
 //! The verdict in sentences.
 
 use super::summary::{FitVerification, VerdictSummary};
+use crate::report::{counted, joined};
 
 impl VerdictSummary {
     /// Of all fits, at a rate of false alarms of all together.
@@ -16,9 +17,9 @@ impl VerdictSummary {
         words.push(match (findings, failures) {
             (0, 0) if looked_at == 0 => "Nothing could be looked at.".to_owned(),
             (0, 0) => "Nothing was found.".to_owned(),
-            (n, 0) => format!("{} in {}.", counted(n, "finding"), named(&unclean)),
-            (0, n) => format!("{} in {}: nothing can be said of what failed.", counted(n, "failure"), named(&unclean)),
-            (n, m) => format!("{} and {} in {}.", counted(n, "finding"), counted(m, "failure"), named(&unclean)),
+            (n, 0) => format!("{} in {}.", counted(n, "finding"), joined(&unclean)),
+            (0, n) => format!("{} in {}: nothing can be said of what failed.", counted(n, "failure"), joined(&unclean)),
+            (n, m) => format!("{} and {} in {}.", counted(n, "finding"), counted(m, "failure"), joined(&unclean)),
         });
         let of = |fits: &[&FitVerification], n: usize, what: &str, many: &str| {
             (!fits.is_empty()).then(|| format!("{n} {} of {}", if n == 1 { what } else { many }, names(fits)))
@@ -36,7 +37,7 @@ impl VerdictSummary {
         let nothing: Vec<&str> =
             fits.iter().filter(|fit| looked_at > 0 && tests(&[fit]) == 0).map(|fit| fit.name.as_str()).collect();
         if !nothing.is_empty() {
-            words.push(format!("Nothing could be looked at of {}.", named(&nothing)));
+            words.push(format!("Nothing could be looked at of {}.", joined(&nothing)));
         }
         let by_chance = samplers.iter().flat_map(|fit| fit.findings()).all(|finding| finding.p_value.is_some());
         if !samplers.is_empty() && by_chance && failures == 0 {
@@ -55,19 +56,7 @@ fn tests(fits: &[&FitVerification]) -> usize {
 }
 
 fn names(fits: &[&FitVerification]) -> String {
-    named(&fits.iter().map(|fit| fit.name.as_str()).collect::<Vec<_>>())
-}
-
-fn named(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [many @ .., last] => format!("{} and {last}", many.join(", ")),
-    }
-}
-
-fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+    joined(&fits.iter().map(|fit| fit.name.as_str()).collect::<Vec<_>>())
 }
 
 /// A rate as people say it.

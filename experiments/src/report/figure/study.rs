@@ -5,6 +5,7 @@ use super::palette::{Color, GUIDE, Marker};
 use super::panel::{Mark, Panel};
 use super::picture::Picture;
 
+use crate::report::names::upper;
 use crate::report::page::{Figure, Key, KeyKind};
 use crate::report::varied::{Cells, Varied, groups};
 use crate::study::{FactorValue, Measure, MeasureName, StudySummary};
@@ -313,9 +314,8 @@ fn figure(summary: &StudySummary, varied: &Varied, title: String, panels: Vec<Pa
         Some(_) => HEIGHT,
         None => (FRAME + ROW * summary.fits.len().min(MOST_FITS) as u32).max(120),
     };
-    let mut letters = title.chars();
-    let title = letters.next().map_or(String::new(), |first| first.to_uppercase().to_string() + letters.as_str());
-    Figure { picture: Picture::panels(panels, columns, (width, height)), title, caption: text, legend, table: None }
+    let picture = Picture::panels(panels, columns, (width, height));
+    Figure { picture, title: upper(&title), caption: text, legend, table: None }
 }
 
 /// The lines of the fits in the cells of a panel, by the values of the first factor.

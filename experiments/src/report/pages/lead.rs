@@ -9,6 +9,7 @@ use crate::compare::Comparison;
 use crate::components::{self, prior_words};
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome, PointMethod};
+use crate::report::names::counted;
 use crate::report::numbers::{ln, short};
 use crate::report::page::Block;
 use crate::report::terminal::model;
@@ -422,14 +423,6 @@ fn nothing(outcome: &Outcome) -> String {
 fn percent(x: f64) -> String {
     let x = 100.0 * x;
     if x.abs() < 10.0 { format!("{x:.1}") } else { format!("{x:.0}") }
-}
-
-fn counted(n: usize, what: &str) -> String {
-    match (n, what.strip_suffix('y')) {
-        (1, _) => format!("1 {what}"),
-        (_, Some(stem)) => format!("{n} {stem}ies"),
-        (_, None) => format!("{n} {what}s"),
-    }
 }
 
 /// `a`, `a and b`, `a, b and c`.

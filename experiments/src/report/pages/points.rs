@@ -3,6 +3,7 @@
 use gmm_em::{Interval, Mode, ModeKind, Singularity, StandardErrors, Uncertainty};
 
 use crate::fitted::{FitResult, Outcome, PointDetail};
+use crate::report::names::counted;
 use crate::report::numbers::{ln, maybe, short};
 use crate::report::page::{Table, number, word};
 
@@ -113,10 +114,6 @@ fn source(found: &Uncertainty) -> String {
 
 fn of_points(outcome: &Outcome, table: impl Fn(&FitResult, &PointDetail) -> Option<Table>) -> Vec<Table> {
     outcome.fits.iter().filter_map(|fit| table(fit, fit.point.as_ref()?)).collect()
-}
-
-fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn more(all: usize, most: usize) -> Option<String> {

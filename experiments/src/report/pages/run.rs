@@ -5,7 +5,7 @@ use crate::config;
 use crate::experiment::{DataSet, Experiment};
 use crate::fitted::Outcome;
 use crate::report::figure;
-use crate::report::names::listed;
+use crate::report::names::{counted, listed};
 use crate::report::numbers::ln;
 use crate::report::page::{Block, Notice, Page, Room, Table, Tone};
 use crate::report::posteriors::{self, Listed, TextTable};
@@ -242,19 +242,19 @@ fn quantities(experiment: &Experiment, outcome: &Outcome, has: Has) -> Vec<Block
 fn facts(experiment: &Experiment, summary: &Summary) -> Block {
     let DataSet { data, held_out, columns, source, sha256, labels, truth, .. } = &experiment.data;
     let mut facts = vec![
-        ("Data", format!("{source}: {} of {}", count(data.n(), "row"), count(data.d(), "column"))),
+        ("Data", format!("{source}: {} of {}", counted(data.n(), "row"), counted(data.d(), "column"))),
         ("Names", listed(columns)),
         ("SHA-256", sha256.clone()),
         ("Seed", experiment.seed.to_string()),
     ];
     if let Some(rows) = held_out {
-        facts.push(("Held out", format!("{}, drawn at random, that no fit saw", count(rows.data.n(), "row"))));
+        facts.push(("Held out", format!("{}, drawn at random, that no fit saw", counted(rows.data.n(), "row"))));
     }
     if let Some(labels) = labels {
         let mut rows = vec![0; labels.classes.len()];
         labels.of_rows.iter().for_each(|class| rows[usize::from(*class)] += 1);
         let classes = labels.classes.iter().zip(rows);
-        let classes: Vec<String> = classes.map(|(class, rows)| format!("{class} ({})", count(rows, "row"))).collect();
+        let classes: Vec<String> = classes.map(|(class, rows)| format!("{class} ({})", counted(rows, "row"))).collect();
         facts.push(("Known classes, not fitted", listed(&classes)));
     }
     if let Some(truth) = truth {
@@ -262,8 +262,4 @@ fn facts(experiment: &Experiment, summary: &Summary) -> Block {
         facts.push(("Truth", format!("a mixture of {}{at_truth}", truth.k())));
     }
     Block::Facts(facts.into_iter().map(|(word, text)| (word.to_owned(), text)).collect())
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

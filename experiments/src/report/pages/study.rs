@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::figures;
 use crate::report::figure::study as drawn;
+use crate::report::names::upper;
 use crate::report::numbers::{seconds, short};
 use crate::report::page::{Block, Cell, CellKind, Notice, Page, Room, Table, Tone, number, word};
 use crate::report::study_doubts::doubts;
@@ -143,11 +144,6 @@ fn tables(summary: &StudySummary) -> Vec<Block> {
     let mut blocks = Block::folded(all);
     blocks.extend(parameters(summary));
     blocks
-}
-
-fn upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().to_string() + letters.as_str())
 }
 
 /// The measures of single parameters, where the truth is the same in all replicates.

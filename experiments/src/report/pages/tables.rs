@@ -8,6 +8,7 @@ use crate::compare::Comparison;
 use crate::experiment::Experiment;
 use crate::fitted::{FitResult, Outcome};
 use crate::report::figure::key_of_component;
+use crate::report::names::upper;
 use crate::report::numbers::{ln, maybe, seconds, short};
 use crate::report::page::{Cell, CellKind, Mark, Table, number, word};
 use crate::report::parameters::{Parameter, kinds};
@@ -118,8 +119,7 @@ impl From<TextTable> for Table {
             texts.into_iter().enumerate().map(cell).collect()
         };
         let header = cells(header.into_iter().map(str::to_owned).collect());
-        let mut letters = note.chars();
-        let note = letters.next().map_or(String::new(), |first| first.to_uppercase().to_string() + letters.as_str());
+        let note = upper(&note);
         Self { title, note, header, rows: rows.into_iter().map(cells).collect(), ..Self::default() }
     }
 }
