@@ -73,3 +73,41 @@ pub(crate) fn of_posterior(
         |frame: gmm_mcmc::Frame| Seen { number: frame.scan, objective: frame.ln_posterior, mixture: frame.mixture };
     Ok(frames.map_err(|error| error.to_string())?.into_iter().map(seen).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+    use crate::progress::Progress;
+    use crate::resolve::resolve;
+    use crate::run::{run, run_filmed};
+
+    #[test]
+    fn a_film_of_a_climb_ends_at_the_estimate_as_it_is_listed() {
+        // Of twenty seeds some list components otherwise than the climb numbered them.
+        for seed in 0..20 {
+            let text = format!(
+                "Experiment(name: \"e\", seed: {seed}, data: Simulate(n: 90, mixture: (weights: [0.5, 0.3, 0.2], \
+                 means: [[0, 0], [6, 0], [0, 6]], covariances: [Isotropic(1), Isotropic(1), Isotropic(1)])), \
+                 model: (components: 3, covariance: Free(Full)), \
+                 fits: [Em(restarts: 3), Gibbs(chains: 2, warmup: 5, draws: 10)])"
+            );
+            let (written, source) = parse("test.ron", &text).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let experiment = resolve(written, &source, folder.path(), folder.path()).unwrap();
+            let filmed = |fit: usize| run_filmed(&experiment, &experiment.fits[fit], &Progress::hidden()).unwrap();
+            let (point, posterior) = (filmed(0), filmed(1));
+            let film = point.film.as_ref().unwrap().as_ref().unwrap();
+            let last = film.last().unwrap();
+            assert_eq!((&last.mixture, last.objective), (&point.mixture, point.ln_likelihood), "seed {seed}");
+            assert!(film.len() > 1 && film.windows(2).all(|two| two[0].number < two[1].number));
+            // The start and fifteen scans, the last of which are the draws of the second chain.
+            let (film, gibbs) = (posterior.film.unwrap().unwrap(), posterior.gibbs.unwrap());
+            assert_eq!(film.len(), 16);
+            for (seen, ln_posterior) in film[6..].iter().zip(&gibbs.draws.chains()[1].ln_posterior) {
+                assert_eq!(seen.objective, *ln_posterior);
+            }
+            let plain = run(&experiment, &experiment.fits[0], &Progress::hidden()).unwrap();
+            assert!(plain.film.is_none() && plain.mixture == point.mixture);
+        }
+    }
+}
